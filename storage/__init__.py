@@ -1,0 +1,1 @@
+"""What is kept: tables, migrations, stores. Imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""Output summarization: read, scan, extract, rank, fit, render."""

@@ -1,0 +1,1 @@
+"""Extraction rules, one file per tool family."""

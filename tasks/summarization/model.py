@@ -1,0 +1,130 @@
+"""The data that summarization is made of. Plain values; no behaviour beyond construction.
+
+Everything here is on the path of `slip run`, so it imports the standard library alone and uses
+`NamedTuple`, which costs less at import than a dataclass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from slipstream.tasks.summarization.document import Document
+
+
+class Severity(IntEnum):
+    """How bad a finding is; larger is worse."""
+
+    INFO = 0
+    WARNING = 1
+    ERROR = 2
+    FATAL = 3
+
+
+class Frame(NamedTuple):
+    """One frame of a stack, in the order the tool printed it."""
+
+    function: str
+    file: str
+    line: int | None = None
+    own: bool = True
+    """False for a library's or a runtime's frame."""
+
+
+class Cause(NamedTuple):
+    """A chained or inner exception of a finding."""
+
+    relation: str
+    """"cause" (raised from), "context" (raised while handling), "inner" (member of a group)."""
+    code: str
+    message: str
+    stack: tuple[Frame, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where else a finding stands."""
+
+    file: str
+    line: int | None
+    column: int | None
+    log_line: int
+
+
+class Finding(NamedTuple):
+    """One thing that a tool reported.
+
+    `span`, `focus` and `Place.log_line` are 1-based line numbers of the log; `line` and `column`
+    are 1-based positions in `file`.
+    """
+
+    severity: Severity
+    message: str
+    tool: str
+    kind: str
+    """compiler, test, lint, build, git, diff, log or command."""
+    span: tuple[int, int]
+    """First and last line of the log that this finding was read from, inclusive."""
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    code: str = ""
+    """Rule, error code or exception class, as the tool prints it."""
+    name: str = ""
+    """The failed test, step or target."""
+    stack: tuple[Frame, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    focus: tuple[tuple[int, int], ...] = ()
+    """Ranges of log lines inside `span` that must be shown first when the span is too long."""
+    count: int = 1
+    places: tuple[Place, ...] = ()
+    role: str = ""
+    """"root" (the root cause), "cascade" (follows from it), or nothing."""
+    weight: int = 0
+    """Rank among findings of one severity: rules that know their tool outweigh guesses."""
+
+
+class Tally(NamedTuple):
+    """What a tool said about its whole run."""
+
+    tool: str
+    kind: str
+    line: int
+    """Log line that said so."""
+    failed: bool | None = None
+    counts: tuple[tuple[str, int], ...] = ()
+    """In the tool's own order, for example (("failed", 3), ("passed", 97))."""
+    duration: float | None = None
+    """Seconds, as stated by the tool."""
+    note: str = ""
+
+
+Extracted = Iterable["Finding | Tally"] | Finding | Tally | None
+Extractor = Callable[["Document", int, "Rule"], Extracted]
+
+
+class Rule(NamedTuple):
+    """A pattern of the one scan, and what to do where it matches.
+
+    The pattern is searched in every line of the log by a linear-time engine (Hyperscan or RE2):
+    no look-around, no back-references; `^` and `$` are the line's ends; bytes, not code points,
+    so keep non-ASCII literals out of character classes. Do not end it in `.*`: each further match
+    end costs time.
+    """
+
+    name: str
+    """`tool.what`, unique."""
+    pattern: str
+    tool: str
+    kind: str
+    severity: Severity | None = Severity.ERROR
+    """None for a signature, which only says that the tool is present."""
+    extract: Extractor | None = None
+    """Reads the finding around line `i` of the document; None makes a finding of the line alone."""
+    weight: int = 10
+    """On one line the heaviest rule goes first; also `Finding.weight` of what it finds.
+    0 guesses by words, 10 knows a format, 20 knows the tool, 30 the tool's own verdict."""
+    caseless: bool = False
+    examples: tuple[str, ...] = ()
+    """Lines that it matches; a test runs them."""

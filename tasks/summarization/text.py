@@ -1,0 +1,45 @@
+"""Bytes of a terminal's output to lines of text: decoding, escape sequences, overprinting."""
+
+from __future__ import annotations
+
+from slipstream.tasks.summarization.extract.common import LINE_LIMIT, rx
+
+# CSI, OSC (ended by BEL or ST), other two- and three-byte escapes: ECMA-48, sections 5.3 to 5.6.
+_ESCAPE = (
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?"
+    r"|[ -/]+[0-~]|[0-~])?|\x9b[0-?]*[ -/]*[@-~]"
+)
+_CONTROL = dict.fromkeys((*range(9), *range(10, 32), 127, *range(0x80, 0xA0)), None)
+"""Control characters but the tab."""
+
+
+def clean(text: str) -> list[str]:
+    """Lines as a terminal would leave them: without escapes, after the last carriage return.
+
+    Lines are cut at LINE_LIMIT characters. The number of lines is that of `text.split("\\n")`.
+    """
+    if "\x1b" in text or "\x9b" in text:
+        text = rx(_ESCAPE).sub("", text)
+    lines = text.split("\n")
+    if "\r" in text or "\x08" in text:
+        lines = [_overprinted(line) if "\r" in line or "\x08" in line else line for line in lines]
+    if len(text) > LINE_LIMIT:
+        lines = [line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT] for line in lines]
+    return lines
+
+
+def _overprinted(line: str) -> str:
+    """What a terminal shows of a line with carriage returns and backspaces."""
+    parts = [part for part in line.split("\r") if part.strip()]
+    line = parts[-1] if parts else ""
+    while "\x08" in line:
+        shorter = rx(r"[^\x08]\x08").sub("", line)
+        line = shorter if shorter != line else line.replace("\x08", "")
+    return line
+
+
+def printable(line: str) -> str:
+    """The line without control characters and lone surrogates, fit for UTF-8 and a terminal."""
+    if line.isprintable():
+        return line
+    return line.translate(_CONTROL).encode("utf-8", "replace").decode()
