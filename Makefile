@@ -1,0 +1,72 @@
+# Each target works as the first command typed on a machine with Python 3.11 to 3.14, git and make.
+# Environment: .venv, made once; installed again only when pyproject.toml or constraints.txt change.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := $(shell find cli flows storage tasks -name '*.py' -o -name '*.json' -o -name '*.sql')
+WORKERS ?= auto
+ARGS ?=
+
+.PHONY: help demo test lint format bench docs env constraints clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed ## Show real failing output of real tools as summaries, offline
+	@$(BIN)/slip demo
+
+test: $(VENV)/.editable ## Run all tests with branch coverage (ARGS="-k budget" for some of them)
+	$(BIN)/python -m pytest -n $(WORKERS) $(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
+
+lint: $(VENV)/.editable ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.editable ## Mend style and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed ## Measure our own speed beside others
+	$(BIN)/python benchmarks/summarization.py
+
+docs: $(VENV)/.editable ## Write docs/cli.md and docs/configuration.md anew from the code
+	$(BIN)/python docs/generate.py
+
+env: $(VENV)/.editable ## Make the environment for development
+
+constraints: $(VENV)/.editable ## Pin what is installed now: `make clean env constraints` after a change
+	@sed -n '/^#/p' constraints.txt > $(VENV)/pinned
+	@$(PIP) freeze --exclude-editable >> $(VENV)/pinned
+	@mv $(VENV)/pinned constraints.txt
+
+clean: ## Remove the environment and all that was built
+	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .pytest_cache .ruff_cache
+
+# The first Python that is new enough, tested with, and can make environments (Debian keeps the
+# module that does in a package of its own). Version managers leave names that do not run, so each
+# is tried.
+$(BIN)/python:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then \
+	    echo "Making the environment in $(VENV) (about a minute)"; \
+	    rm -rf $(VENV); exec "$$python" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "make: no Python from 3.11 to 3.14 with venv was found; install one (on Debian and Ubuntu: apt-get install python3 python3-venv), or name yours: make PYTHON=/path/to/python" >&2; exit 1
+
+# Installed as it stands, for tests and development: edits count at once.
+$(VENV)/.editable: pyproject.toml constraints.txt | $(BIN)/python
+	@rm -rf build $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Installed as a user installs it: without the import hook of an editable install, which costs
+# every start of `slip` 10 ms of the 80 it may take. A left build/ would add stale files.
+$(VENV)/.installed: pyproject.toml constraints.txt $(SOURCES) | $(BIN)/python
+	@rm -rf build $(VENV)/.editable
+	$(PIP) install -q -c constraints.txt --force-reinstall --no-deps . && $(PIP) install -q -c constraints.txt .
+	@rm -rf build
+	@touch $@

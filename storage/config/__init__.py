@@ -1,0 +1,1 @@
+"""Configuration: files, environment and flags, resolved once into one plain object."""
