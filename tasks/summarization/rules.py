@@ -37,7 +37,7 @@ class Ruleset(NamedTuple):
 
 
 def families() -> list[str]:
-    """Names of the modules in `extract/` that hold rules."""
+    """Names of the modules in `extract/`; those without RULES are helpers of the others."""
     names = (name[:-3] for name in os.listdir(_FOLDER) if name.endswith(".py"))
     return sorted(name for name in names if name not in _NOT_FAMILIES)
 
@@ -45,9 +45,8 @@ def families() -> list[str]:
 def builtin_rules() -> tuple[Rule, ...]:
     """The rules of every family; imports all of them."""
     package = "slipstream.tasks.summarization.extract"
-    return tuple(
-        rule for name in families() for rule in import_module(f"{package}.{name}").RULES
-    )
+    modules = [import_module(f"{package}.{name}") for name in families()]
+    return tuple(rule for module in modules for rule in getattr(module, "RULES", ()))
 
 
 def ruleset(cache: Path | None, patterns: Sequence[Any] = ()) -> Ruleset:
@@ -78,7 +77,7 @@ def _key(patterns: Sequence[Any]) -> str:
     """Digest of everything that the compiled rules are made from."""
     from slipstream.tasks.summarization import plugins
 
-    parts: list[Any] = [sys.version_info[:3], sys.platform, os.uname().machine if hasattr(os, "uname") else ""]
+    parts: list[Any] = [sys.version_info[:3], sys.platform]
     folders = (_FOLDER, Path(__file__).parent)
     for folder in folders:
         with os.scandir(folder) as entries:

@@ -1,0 +1,336 @@
+"""One pass over the bytes of a log: which lines matter, and enough of them to say why.
+
+A small log is kept whole; of a large one the lines around matches, the head and the tail are kept,
+within fixed limits, so that memory does not grow with the log. Lines alike but for their digits
+keep their surroundings only the first few times, and where most lines match, only lines that are
+not alike are matched at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from slipstream.tasks.summarization.document import Document
+from slipstream.tasks.summarization.engine import Engine
+from slipstream.tasks.summarization.model import Rule, Severity
+from slipstream.tasks.summarization.read import Blocks
+from slipstream.tasks.summarization.text import clean
+
+WHOLE = 4 << 20
+"""Bytes up to which a log is kept whole."""
+HEAD, TAIL = 500, 2000
+"""Lines kept of a large log's beginning and end."""
+BEFORE, AFTER = 60, 120
+"""Lines kept around a match in a large log."""
+FAMILIAR = 8
+"""So many lines alike but for their digits keep their surroundings; later ones stand alone."""
+FIRST_BYTES, LAST_BYTES = 6 << 20, 3 << 20
+"""Bytes of surroundings kept: the first ones, and the newest ones in a ring."""
+FIRST_HITS, LAST_HITS = 15_000, 5_000
+"""Matched lines that are read one by one, of those that a format tells and of guesses each;
+the ones between are counted."""
+TEMPLATES = 50_000
+"""Distinct lines, digits aside, that are remembered."""
+_DIGITS = b"0123456789"
+
+
+class Scanned(NamedTuple):
+    """What the pass leaves behind."""
+
+    document: Document
+    hits: list[tuple[int, tuple[int, ...]]]
+    """(index into the document, rule indices), ascending."""
+    size: int
+    """Bytes fed."""
+    lines: int
+    skipped: int
+    """Matched lines that were counted but not read, because there were too many."""
+    encoding: str
+    binary: bool
+    long_lines: int
+    cut: int
+    """Bytes in the middle of very long lines that were not searched."""
+
+
+class Scanner:
+    """Takes the bytes of one log and ends in a `Scanned`.
+
+    Attributes:
+        size: Bytes fed so far.
+        lines: Lines scanned so far.
+        errors: Matched lines so far whose rules know a format and call it an error.
+    """
+
+    def __init__(self, rules: Sequence[Rule], engine: Engine) -> None:
+        self.size = self.lines = self.errors = 0
+        self._known = [rule.weight >= 10 for rule in rules]
+        self._error = [
+            rule.weight >= 10 and rule.severity is not None and rule.severity >= Severity.ERROR
+            for rule in rules
+        ]
+        self._engine = engine
+        self._blocks = Blocks()
+        self._whole: list[tuple[bytes, int, dict[int, tuple[int, ...]]]] | None = []
+        """While small: each block with the number of its first line and its matches."""
+        self._binary = False
+        self._ended = True
+        self._keep = _Keeper()
+        self._sure, self._guesses = _Bounded(), _Bounded()
+        self._familiar: dict[bytes, int] = {}
+        self._dense = False
+        self._templates: dict[bytes, tuple[int, ...]] = {}
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if data:
+            self.size += len(data)
+            for block in self._blocks.feed(data):
+                self._block(block)
+
+    def flush(self) -> None:
+        """Scan the whole lines that have come so far, for the live status."""
+        for block in self._blocks.flush():
+            self._block(block)
+
+    def finish(self, command: Sequence[str] = (), exit_status: int | None = None) -> Scanned:
+        """Scan what is left and build the document."""
+        for block in self._blocks.finish():
+            self._block(block)
+        if self._whole is not None:
+            runs: Iterable[tuple[int, bytes]] = [(1, b"".join(b for b, _, _ in self._whole))]
+        else:
+            runs = self._keep.runs()
+        document = _document(runs, self.lines, command, exit_status)
+        matched = dict(self._guesses.items())
+        for line, rules in self._sure.items():
+            matched[line] = rules
+        hits = []
+        for line in sorted(matched):
+            at = document.index(line)
+            if at is not None:
+                hits.append((at, matched[line]))
+        skipped = self._sure.dropped + self._guesses.dropped + len(matched) - len(hits)
+        return Scanned(
+            document, hits, self.size, self.lines, skipped, self._blocks.encoding or "utf-8",
+            self._binary, self._blocks.long_lines, self._blocks.cut,
+        )  # fmt: skip
+
+    def _block(self, block: bytes) -> None:
+        first = self.lines + 1
+        count = block.count(b"\n") + (not block.endswith(b"\n"))
+        self._binary = self._binary or (first == 1 and b"\0" in block[:8192])
+        matches = self._dense_matches(block, first) if self._dense else None
+        if matches is None:
+            matches = self._matches(block, first)
+        self._dense = len(matches) * 4 > count and self._sure.full + self._guesses.full > 0
+        for line, rules in matches.items():
+            if any(self._known[rule] for rule in rules):
+                self._sure.add(line, rules)
+                self.errors += any(self._error[rule] for rule in rules)
+            else:
+                self._guesses.add(line, rules)
+        self.lines += count
+        if self._whole is not None:
+            self._whole.append((block, first, matches))
+            if self.size > WHOLE:
+                kept, self._whole = self._whole, None
+                for old in kept:
+                    self._retain(*old)
+        else:
+            self._retain(block, first, matches)
+
+    def _matches(self, block: bytes, first: int) -> dict[int, tuple[int, ...]]:
+        """Rules that matched, by line number."""
+        found: list[tuple[int, int]] = []
+        add = found.append
+        self._engine.scan(block, lambda rule, end: add((end, rule)))
+        if not found:
+            return {}
+        found.sort()
+        lines: dict[int, tuple[int, ...]] = {}
+        at, line = 0, first
+        for end, rule in found:
+            if end != at:
+                line += block.count(b"\n", at, end)
+                at = end
+            rules = lines.get(line)
+            if rules is None:
+                lines[line] = (rule,)
+            elif rule not in rules:
+                lines[line] = (*rules, rule)
+        return lines
+
+    def _dense_matches(self, block: bytes, first: int) -> dict[int, tuple[int, ...]] | None:
+        """Matches of the lines that are unlike all before; the others are counted.
+
+        Where most lines match, the callback for each match would be the bottleneck. None where
+        most lines differ, so that nothing would be won.
+        """
+        templates = self._templates
+        keys = block.translate(None, _DIGITS).split(b"\n")
+        alike = Counter(keys)
+        new = [key for key in alike if key not in templates]
+        if len(new) * 2 > len(keys) or len(templates) + len(new) > TEMPLATES:
+            return None
+        if new:
+            lines = block.split(b"\n")
+            where = {key: keys.index(key) for key in new} if len(new) < 8 else _first(keys, new)
+            sample = sorted(where.values())
+            found = self._matches(b"\n".join([lines[at] for at in sample]), 0)
+            by_line = {sample[i]: rules for i, rules in found.items()}
+            for key, at in where.items():
+                templates[key] = by_line.get(at, ())
+        result = {}
+        for key, count in alike.items():
+            if rules := templates[key]:
+                fresh = key in where if new else False
+                if fresh:
+                    result[first + where[key]] = rules
+                self._sure.dropped += count - fresh
+                if any(self._error[rule] for rule in rules):
+                    self.errors += count - fresh
+        return result
+
+    def _retain(self, block: bytes, first: int, matches: dict[int, tuple[int, ...]]) -> None:
+        """Keep the surroundings of the matches of a block of a large log."""
+        spans: list[tuple[int, int]] = []
+        lines: list[bytes] | None = None
+        familiar = self._familiar
+        if matches:
+            lines = block.split(b"\n")
+            for line in matches:
+                key = lines[line - first].translate(None, _DIGITS)
+                seen = familiar.get(key, 0)
+                if seen or len(familiar) < TEMPLATES:
+                    familiar[key] = seen + 1
+                near = seen < FAMILIAR
+                spans.append((line - BEFORE, line + AFTER) if near else (line, line + 2))
+        self._keep.block(block, first, lines, spans)
+
+
+def _first(keys: list[bytes], wanted: list[bytes]) -> dict[bytes, int]:
+    """Index of the first occurrence of each wanted key."""
+    left = set(wanted)
+    where: dict[bytes, int] = {}
+    for at, key in enumerate(keys):
+        if key in left:
+            left.discard(key)
+            where[key] = at
+            if not left:
+                break
+    return where
+
+
+class _Bounded:
+    """The first and the newest matched lines; those between are counted."""
+
+    def __init__(self) -> None:
+        self.first: dict[int, tuple[int, ...]] = {}
+        self.last: deque[tuple[int, tuple[int, ...]]] = deque(maxlen=LAST_HITS)
+        self.dropped = 0
+        self.full = False
+
+    def add(self, line: int, rules: tuple[int, ...]) -> None:
+        if not self.full:
+            self.first[line] = rules
+            self.full = len(self.first) >= FIRST_HITS
+            return
+        self.dropped += len(self.last) == LAST_HITS
+        self.last.append((line, rules))
+
+    def items(self) -> Iterable[tuple[int, tuple[int, ...]]]:
+        yield from self.first.items()
+        yield from self.last
+
+
+class _Keeper:
+    """Runs of lines of a large log: its head, its tail, and the surroundings of matches."""
+
+    def __init__(self) -> None:
+        self._first: list[tuple[int, bytes]] = []
+        self._last: deque[tuple[int, bytes]] = deque()
+        self._first_left = FIRST_BYTES
+        self._last_size = 0
+        self._until = HEAD
+        """Lines up to this one are wanted because of what came before them."""
+        self._kept = 0
+        """The last line that is kept."""
+        self._recent: deque[tuple[int, bytes]] = deque()
+        self._recent_lines: deque[int] = deque()
+
+    def block(
+        self, block: bytes, first: int, lines: list[bytes] | None, spans: list[tuple[int, int]]
+    ) -> None:
+        """Take a block, whose line numbers begin with `first`, and the spans wanted of it."""
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        count = len(lines) - 1 if lines is not None else block.count(b"\n")
+        last = first + count - 1
+        if self._until >= first:
+            spans = [(first, self._until), *spans]
+        if spans:
+            if spans[-1][0] < first or any(start < first for start, _ in spans):
+                self._from_recent(min(start for start, _ in spans), first)
+            lines = block.split(b"\n") if lines is None else lines
+            for start, end in spans:
+                start = max(start, self._kept + 1, first)
+                stop = min(end, last)
+                if start <= stop:
+                    self._add(start, b"\n".join(lines[start - first : stop - first + 1]), stop)
+                self._until = max(self._until, end)
+        self._recent.append((first, block))
+        self._recent_lines.append(count)
+        while len(self._recent) > 1 and sum(self._recent_lines) - self._recent_lines[0] >= TAIL:
+            self._recent.popleft()
+            self._recent_lines.popleft()
+        while len(self._recent) > 8:
+            self._recent.popleft()
+            self._recent_lines.popleft()
+
+    def runs(self) -> list[tuple[int, bytes]]:
+        """All that is kept, the tail included, ascending: (number of the first line, lines)."""
+        if self._recent:
+            last = self._recent[-1][0] + self._recent_lines[-1] - 1
+            self._from_recent(last - TAIL + 1, last + 1)
+        return [*self._first, *self._last]
+
+    def _from_recent(self, start: int, stop: int) -> None:
+        """Keep lines from `start` up to before `stop` of the blocks that just went by."""
+        start = max(start, self._kept + 1)
+        for (first, block), count in zip(self._recent, self._recent_lines, strict=True):
+            end = min(stop, first + count)
+            if start < end and start >= first or first < end and start < first:
+                begin = max(start, first)
+                lines = block.split(b"\n")
+                self._add(begin, b"\n".join(lines[begin - first : end - first]), end - 1)
+                start = end
+
+    def _add(self, start: int, data: bytes, stop: int) -> None:
+        self._kept = stop
+        if self._first_left > 0:
+            self._first.append((start, data))
+            self._first_left -= len(data)
+            return
+        self._last.append((start, data))
+        self._last_size += len(data)
+        while self._last_size > LAST_BYTES and len(self._last) > 1:
+            self._last_size -= len(self._last.popleft()[1])
+
+
+def _document(
+    runs: Iterable[tuple[int, bytes]], total: int, command: Sequence[str], exit_status: int | None
+) -> Document:
+    numbers: list[int] | None = []
+    texts: list[str] = []
+    runs = list(runs)
+    if len(runs) == 1 and runs[0][0] == 1:
+        texts = clean(runs[0][1].decode("utf-8", "replace"))[:total]
+        numbers = None
+    else:
+        for first, data in runs:
+            lines = clean(data.decode("utf-8", "replace"))
+            texts += lines
+            numbers += range(first, first + len(lines))  # type: ignore[operator]
+    return Document(texts, numbers, total=total, command=command, exit_status=exit_status)
