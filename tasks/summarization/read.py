@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-BLOCK = 1 << 18
-"""Bytes that are gathered before a block is given out. A longer line is cut to its two ends."""
+BLOCK = 1 << 20
+"""Bytes of a block at the most. Of a line that is longer only the two ends are kept."""
 LONG_END = 1 << 15
 """Bytes kept at each end of a line that is longer than a block."""
 
@@ -37,30 +37,36 @@ class Blocks:
         """The two ends so far of a line that is longer than a block."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes; yield the blocks that are complete."""
+        """Take bytes; yield the blocks that are complete.
+
+        Where a block ends does not depend on the pieces that the bytes come in.
+        """
         if self.encoding != "utf-8":
             data = self._decode(data)
         if self._long is not None:
             data = self._lengthen(data)
         self._pending.append(data)
         self._size += len(data)
-        if self._size >= BLOCK:
-            yield from self.flush()
-
-    def flush(self) -> Iterator[bytes]:
-        """Yield the whole lines that are there; of a line longer than a block keep the ends."""
+        if self._size < BLOCK:
+            return
         data = b"".join(self._pending)
-        end = data.rfind(b"\n") + 1
-        rest = data[end:] if end else data
-        if len(rest) >= BLOCK:
-            self._long = (rest[:LONG_END], rest[-LONG_END:])
+        at = 0
+        while len(data) - at >= BLOCK:
+            end = data.rfind(b"\n", at, at + BLOCK) + 1
+            if end:
+                yield data[at:end]
+                at = end
+                continue
             self.long_lines += 1
-            self.cut += len(rest) - 2 * LONG_END
-            rest = b""
-        self._pending = [rest] if rest else []
-        self._size = len(rest)
-        if end:
-            yield data[:end] if end < len(data) else data
+            self._long = (data[at : at + LONG_END], b"")
+            rest = self._lengthen(data[at + LONG_END :])
+            data, at = rest, 0
+        self._pending = [data[at:]]
+        self._size = len(data) - at
+
+    def pending(self) -> bytes:
+        """The bytes that are not part of a block yet."""
+        return b"".join(self._pending)
 
     def finish(self) -> Iterator[bytes]:
         """Yield what is left; the last block may not end with a line feed."""

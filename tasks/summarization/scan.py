@@ -75,7 +75,6 @@ class Scanner:
         self._whole: list[tuple[bytes, int, dict[int, tuple[int, ...]]]] | None = []
         """While small: each block with the number of its first line and its matches."""
         self._binary = False
-        self._ended = True
         self._keep = _Keeper()
         self._sure, self._guesses = _Bounded(), _Bounded()
         self._familiar: dict[bytes, int] = {}
@@ -85,14 +84,15 @@ class Scanner:
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         if data:
-            self.size += len(data)
             for block in self._blocks.feed(data):
                 self._block(block)
+            self.size += len(data)
 
-    def flush(self) -> None:
-        """Scan the whole lines that have come so far, for the live status."""
-        for block in self._blocks.flush():
-            self._block(block)
+    def errors_so_far(self) -> int:
+        """Errors including those in what is not scanned for good yet; for the live status."""
+        pending = self._blocks.pending()
+        matches = self._matches(pending, 0).values() if pending else ()
+        return self.errors + sum(any(self._error[r] for r in rules) for rules in matches)
 
     def finish(self, command: Sequence[str] = (), exit_status: int | None = None) -> Scanned:
         """Scan what is left and build the document."""
@@ -134,7 +134,7 @@ class Scanner:
         self.lines += count
         if self._whole is not None:
             self._whole.append((block, first, matches))
-            if self.size > WHOLE:
+            if sum(len(b) for b, _, _ in self._whole) > WHOLE:
                 kept, self._whole = self._whole, None
                 for old in kept:
                     self._retain(*old)
@@ -283,9 +283,6 @@ class _Keeper:
         self._recent.append((first, block))
         self._recent_lines.append(count)
         while len(self._recent) > 1 and sum(self._recent_lines) - self._recent_lines[0] >= TAIL:
-            self._recent.popleft()
-            self._recent_lines.popleft()
-        while len(self._recent) > 8:
             self._recent.popleft()
             self._recent_lines.popleft()
 
