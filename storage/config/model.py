@@ -1,0 +1,129 @@
+"""The settings as a pydantic model, built from the plain ones in `settings.py`. The slow path.
+
+Names, types, defaults and bounds are taken from there; what is added here is what each setting
+means, and how its value may be written. Imported only when a file or a variable has changed, and
+for `slip config schema`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, get_origin, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from slipstream.storage.config.settings import BOUNDS, Config, Pattern, TypeLimits
+
+DESCRIPTIONS = {
+    "mode": "Where connections may go: `local-only` (loopback and private addresses), `burst` "
+    "(anywhere), `air-gapped` (loopback alone). A repository's file may only close further.",
+    "summary": "How large a summary is.",
+    "summary.max_bytes": "Largest summary, in bytes of UTF-8.",
+    "summary.section_bytes": "Largest section (all errors, all warnings, …) of one tool, in bytes.",
+    "summary.item_bytes": "Largest single finding, in bytes.",
+    "summary.session_bytes": "All summaries of one session together, in bytes.",
+    "summary.max_errors": "Errors that are shown; more are counted. A fatal is always shown.",
+    "summary.time_limit_seconds": "How long the extraction of one type may take, in seconds; "
+    "past it the default strategy takes over.",
+    "summary.redact": "Secrets are blacked out in summaries. A repository's file cannot turn it "
+    "off.",
+    "summary.profiles": "Largest summary for each `--profile`.",
+    "summary.profiles.cli": "Largest summary with `--profile cli`, in bytes.",
+    "summary.profiles.llm": "Largest summary with `--profile llm`, in bytes.",
+    "summary.types": "Limits of their own for types of output; `slip types` lists the types.",
+    "summary.types.*.max_bytes": "As `summary.max_bytes`, for this type.",
+    "summary.types.*.section_bytes": "As `summary.section_bytes`, for this type.",
+    "summary.types.*.item_bytes": "As `summary.item_bytes`, for this type.",
+    "summary.types.*.max_errors": "As `summary.max_errors`, for this type.",
+    "retention": "How much of the full logs is kept.",
+    "retention.days": "Full logs older than this many days are pruned.",
+    "retention.max_bytes": "Oldest logs are pruned when all take more than this, in bytes.",
+    "storage": "Where results are kept besides the data folder.",
+    "storage.database_url": "SQLAlchemy URL of the results (`postgresql+psycopg://…`); empty: a "
+    "SQLite file in the data folder.",
+    "storage.redis_url": "Redis for events and locks between hosts (`redis://…`); empty: within "
+    "the process.",
+    "log": "The program's own log, in the data folder.",
+    "log.level": "The least that is logged.",
+    "patterns": "Patterns of your own: what makes a line a finding.",
+    "patterns.*.name": "What the pattern is called in messages.",
+    "patterns.*.regex": "Regular expression without look-around and back-references. Named groups "
+    "`message`, `file`, `line`, `column`, `code` fill the finding.",
+    "patterns.*.severity": "How bad a match is.",
+    "patterns.*.type": "The type of output it belongs to; empty: any.",
+    "patterns.*.example": "A line that it must match; checked when the file is read.",
+}
+
+# Set by the user alone: a repository that was cloned a minute ago must not redirect results, nor
+# have logs of other projects pruned.
+USER_ONLY = ("retention.", "storage.")
+
+# Going on with the default would keep results where nobody looks for them.
+REFUSED_IF_WRONG = ("storage.database_url", "storage.redis_url")
+
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?\s*", re.IGNORECASE)
+_URLS = {
+    "storage.database_url": (re.compile(r"(sqlite|postgresql)(\+\w+)?://"), "postgresql://host/db"),
+    "storage.redis_url": (re.compile(r"(rediss?|unix)://"), "redis://localhost:6379/0"),
+}
+
+
+@cache
+def model() -> type[BaseModel]:
+    """The model of all settings."""
+    return _model_of(Config, "")
+
+
+def general(key: str) -> str:
+    """A key with the names that users choose replaced by a star, as DESCRIPTIONS has it."""
+    return re.sub(r"^(summary\.types|patterns)\..+(?=\.)", r"\1.*", key)
+
+
+def _model_of(plain: Any, prefix: str) -> type[BaseModel]:
+    """A model with the fields and defaults of a NamedTuple; `where` is ours, not the user's."""
+    fields: dict[str, Any] = {}
+    for name, hint in get_type_hints(plain).items():
+        if name != "where":
+            fields[name] = _field(f"{prefix}{name}", hint, plain._field_defaults.get(name, ...))
+    return create_model(plain.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _field(key: str, hint: Any, default: Any) -> tuple[Any, Any]:
+    about = DESCRIPTIONS[key]
+    if hasattr(hint, "_fields"):
+        nested = _model_of(hint, f"{key}.")
+        return nested, Field(default_factory=nested, description=about)
+    if get_origin(hint) is Mapping:
+        nested = _model_of(TypeLimits, f"{key}.*.")
+        return dict[str, nested], Field(default_factory=dict, description=about)  # type: ignore[valid-type]
+    if get_origin(hint) is tuple:
+        nested = _model_of(Pattern, f"{key}.*.")
+        return list[nested], Field(default_factory=list, description=about)  # type: ignore[valid-type]
+    if key in _URLS:
+        hint = Annotated[hint, BeforeValidator(_url(key))]
+    elif bounds := BOUNDS.get(key.replace(".types.*", "")):
+        hint = Annotated[hint, BeforeValidator(_number)]
+        return hint, Field(default, ge=bounds[0], le=bounds[1], description=about)
+    return hint, Field(default, description=about)
+
+
+def _number(value: Any) -> Any:
+    """`5 GiB`, `20k` → bytes, in powers of 1,024; what is not written so is passed on."""
+    if isinstance(value, bool):  # pydantic would take true for 1
+        raise ValueError("it should be a number")
+    if isinstance(value, str) and (m := _SIZE.fullmatch(value)) and m[2]:
+        return int(float(m[1]) * 1024 ** (" kmgt".index(m[2].lower())))
+    return value
+
+
+def _url(key: str) -> Callable[[Any], Any]:
+    scheme, example = _URLS[key]
+
+    def check(value: Any) -> Any:
+        if value is None or value == "" or (isinstance(value, str) and scheme.match(value)):
+            return value or ""
+        raise ValueError(f"it should be like {example}")
+
+    return check

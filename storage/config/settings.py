@@ -1,0 +1,176 @@
+"""Every setting: its name, its default, its bounds. Data only, imported by each start of `slip`.
+
+The pydantic model (`model.py`) takes the defaults and bounds from here and adds the descriptions;
+it is imported only when a file or a variable has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+KIB = 1024
+GIB = 1024**3
+
+Mode: TypeAlias = Literal["local-only", "burst", "air-gapped"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+SeverityName: TypeAlias = Literal["fatal", "error", "warning", "info"]
+Number: TypeAlias = int | float
+
+# From the most closed to the most open: a repository may close further, never open.
+MODES: tuple[Mode, ...] = ("air-gapped", "local-only", "burst")
+
+
+class Profiles(NamedTuple):
+    """Bytes of a summary for `--profile`; the profile `summary` is `summary.max_bytes`."""
+
+    cli: int = 20 * KIB
+    llm: int = 8 * KIB
+
+
+class TypeLimits(NamedTuple):
+    """Limits for one type of output; None leaves what holds for all types."""
+
+    max_bytes: int | None = None
+    section_bytes: int | None = None
+    item_bytes: int | None = None
+    max_errors: int | None = None
+
+
+class Summary(NamedTuple):
+    """How large a summary may be (bytes of UTF-8) and how long a strategy may take (seconds)."""
+
+    max_bytes: int = 10 * KIB
+    section_bytes: int = 5 * KIB
+    item_bytes: int = 2 * KIB
+    session_bytes: int = 100 * KIB
+    max_errors: int = 25
+    time_limit_seconds: float = 5.0
+    redact: bool = True
+    profiles: Profiles = Profiles()
+    types: Mapping[str, TypeLimits] = {}
+
+
+class Retention(NamedTuple):
+    """How long full logs are kept, and how many bytes of them."""
+
+    days: int = 7
+    max_bytes: int = 5 * GIB
+
+
+class Storage(NamedTuple):
+    """Where results are kept; empty: in the data folder alone."""
+
+    database_url: str = ""
+    redis_url: str = ""
+
+
+class Log(NamedTuple):
+    """The program's own log."""
+
+    level: LogLevel = "info"
+
+
+class Pattern(NamedTuple):
+    """A pattern of the user's: what makes a line a finding.
+
+    Attributes:
+        regex: Named groups `message`, `file`, `line`, `column`, `code` are used where present.
+        type: The type of output it belongs to; empty: any.
+        example: A line it must match; a pattern that does not is refused.
+        where: `file:line` of its definition, for messages.
+    """
+
+    name: str
+    regex: str
+    severity: SeverityName = "error"
+    type: str = ""
+    example: str = ""
+    where: str = ""
+
+
+class Config(NamedTuple):
+    """All settings, resolved."""
+
+    mode: Mode = "local-only"
+    summary: Summary = Summary()
+    retention: Retention = Retention()
+    storage: Storage = Storage()
+    log: Log = Log()
+    patterns: tuple[Pattern, ...] = ()
+
+
+DEFAULTS = Config()
+
+# Smallest and largest value; one outside is brought to the nearer of the two, and said.
+BOUNDS: dict[str, tuple[Number, Number]] = {
+    "summary.max_bytes": (KIB, 1024 * KIB),
+    "summary.section_bytes": (KIB // 2, 1024 * KIB),
+    "summary.item_bytes": (KIB // 4, 1024 * KIB),
+    "summary.session_bytes": (KIB, 1024 * 1024 * KIB),
+    "summary.max_errors": (1, 10_000),
+    "summary.time_limit_seconds": (0.1, 600.0),
+    "summary.profiles.cli": (KIB, 1024 * KIB),
+    "summary.profiles.llm": (KIB, 1024 * KIB),
+    "retention.days": (1, 36_500),
+    "retention.max_bytes": (1024 * KIB, 1024 * 1024 * GIB),
+}
+
+# Named groups that a user's pattern may have.
+PATTERN_GROUPS = ("message", "file", "line", "column", "code")
+
+PREFIX = "SLIPSTREAM_"
+
+# Variables with that prefix that are not settings.
+OTHER_VARIABLES = frozenset({"SLIPSTREAM_HOME", "SLIPSTREAM_CONFIG", "SLIPSTREAM_TRACE_ID"})
+
+
+class Limits(NamedTuple):
+    """What holds for one summary, in bytes of UTF-8 and a number of errors."""
+
+    max_bytes: int
+    section_bytes: int
+    item_bytes: int
+    max_errors: int
+
+
+def limits(
+    config: Config, type: str = "", profile: str = "summary", max_bytes: int | None = None
+) -> Limits:
+    """The limits of one summary: what was asked for, else the profile, else the type's, else all's.
+
+    Args:
+        config: The settings.
+        type: The type of the output, as `slip types` lists it.
+        profile: `summary`, `cli` or `llm`.
+        max_bytes: The command line's own limit; brought into bounds by `bounded` before.
+    """
+    all_types = config.summary
+    own = all_types.types.get(type, TypeLimits())
+    whole = own.max_bytes or all_types.max_bytes
+    if profile != "summary":
+        whole = getattr(config.summary.profiles, profile)
+    return Limits(
+        max_bytes=max_bytes or whole,
+        section_bytes=own.section_bytes or all_types.section_bytes,
+        item_bytes=own.item_bytes or all_types.item_bytes,
+        max_errors=own.max_errors or all_types.max_errors,
+    )
+
+
+def bounded(key: str, value: int, shown: str) -> tuple[int, str | None]:
+    """Bring a whole number into the bounds of a setting.
+
+    Args:
+        key: The setting whose bounds hold, such as `summary.max_bytes`.
+        value: What was asked for.
+        shown: How the user wrote it, for the message: `--max-bytes`, `config.yaml:3: …`.
+
+    Returns:
+        The nearest allowed value, and a sentence when it is another than `value`.
+    """
+    low, high = BOUNDS[key]
+    if low <= value <= high:
+        return value, None
+    near = int(low if value < low else high)
+    return near, f"{shown} {value:,} is outside {low:,} to {high:,}; {near:,} is used."
