@@ -17,9 +17,9 @@ import sys
 import threading
 import time
 
-from slipstream.tasks.summarization.capture_terminal import Terminal
-
 assert sys.platform != "win32"  # for the type checker
+
+from slipstream.tasks.summarization.capture_terminal import Terminal  # noqa: E402
 
 TYPE_CHECKING = False  # see capture.py
 if TYPE_CHECKING:
