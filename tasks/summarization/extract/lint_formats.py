@@ -1,0 +1,216 @@
+"""Diagnostics in the formats that most linters and compilers share, whatever the tool.
+
+`file:line:column: severity: message [code]` and its relatives are read here once. A severity next
+to a position is proof enough; a bare position is believed only where the line starts with it, for
+application logs, stack frames and addresses name positions too.
+"""
+
+from __future__ import annotations
+
+from slipstream.tasks.summarization.document import Document
+from slipstream.tasks.summarization.extract.common import finding, number, rx
+from slipstream.tasks.summarization.extract.located import (
+    COLOR,
+    Diagnosis,
+    code_of,
+    diagnosis,
+    excerpt_end,
+    severity_of,
+    starts_line,
+    view,
+)
+from slipstream.tasks.summarization.extract.toolnames import command_tool, tool_of
+from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity
+
+_SEARCHERS = frozenset({"grep", "rg", "ag", "ack", "egrep", "fgrep", "git", "cat", "sed", "awk"})
+"""Commands whose output names positions without complaining about them."""
+
+_TALK = (
+    r"(?:(?:in|at) [`'<\w]|in$|\w+(?:\.\w+)*(?:Error|Exception|Failure)$|\[?(?:INFO|DEBUG|TRACE)\b|PASS|ok\b"
+    r"|SKIP|xfail|\d+ (?:passed|failed)|Pulling|digest)"
+)
+"""What stands after a position in stack frames, logs and test listings."""
+
+_PYTHON_WARNING = r"(\w*Warning): (.+)"
+
+
+def located(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`file:line:column: severity: message`: a severity stands beside the position."""
+    found = diagnosis(doc.texts[i])
+    if found is None or found.severity is None or not found.message:
+        return None
+    if not (starts_line(found.before) or rx(r"(?i)(?:error|warn\w*|note|info|\be|\bw)\W*(?:in )?$").search(found.before)):
+        return None
+    return _made(doc, i, rule, found)
+
+
+def bare_position(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`file:line:column: message`: nothing says how bad it is, so the line must start with it."""
+    text = doc.texts[i]
+    if doc.command and doc.command[0].rpartition("/")[2] in _SEARCHERS:
+        return None
+    found = diagnosis(text)
+    if found is None or len(found.message) < 4 or not starts_line(found.before):
+        return None
+    if rx(_TALK).match(found.message) or rx(r"://|\d+:\d+:\d+").search(text[: len(found.before) + 12]):
+        return None
+    if found.column is None:
+        if "." not in found.file.rpartition("/")[2] or rx(r"_test\.go$").search(found.file):
+            return None
+        if rx(r"[a-z]:\d+[^\s:]").match(text[len(found.before) :]):
+            return None
+    return _made(doc, i, rule, found)
+
+
+def _made(doc: Document, i: int, rule: Rule, found: Diagnosis) -> Finding:
+    code, message, severity = found.code, found.message, found.severity
+    warning = rx(_PYTHON_WARNING).match(message)
+    if warning or (code.endswith("Warning") and severity is None):
+        code = warning[1] if warning else code
+        message = warning[2] if warning else message
+        severity = Severity.WARNING
+    rated = rx(r"(LOW|MEDIUM|HIGH): |.*\b[Ss]everity: ?(\w+)").match(message)
+    if severity is None and rated:
+        severity = severity_of(rated[1] or rated[2])
+    if severity is None and rx(r"W\d{3}$").match(code):
+        severity = Severity.WARNING
+    tool, kind = tool_of(doc, found.file, code)
+    plain, at = view(doc, i, found.before)
+    last = excerpt_end(plain, at)
+    return finding(
+        plain, rule, at, last, message, severity=severity or Severity.ERROR, tool=tool, kind=kind,
+        file=found.file, line=found.line, column=found.column, code=code,
+    )  # fmt: skip
+
+
+def bracketed(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`file[12, 3]: message` of tslint, with or without `ERROR: ` before it."""
+    m = rx(r"^\s*(?:(\w+):\s+)?([^\s:\[]+)\[(\d+), ?(\d+)\]: (.+)").search(doc.texts[i])
+    if m is None or "." not in m[2]:
+        return None
+    return finding(
+        doc, rule, i, i, m[5], severity=severity_of(m[1] or "") or Severity.ERROR, tool="tslint",
+        file=m[2], line=number(m[3]), column=number(m[4]),
+    )  # fmt: skip
+
+
+def worded(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`file: line 2, col 10, Error - message (rule)` of eslint compact, jshint and csslint."""
+    m = rx(
+        r"^\s*(\S.*?): line (\d+), (?:col|column|char|character) (\d+)[,:]?\s+(?:(\w+)\s+-\s+)?(.+)"
+    ).search(doc.texts[i])
+    if m is None:
+        return None
+    code, message = code_of(m[5])
+    severity = severity_of(m[4] or "") or Severity.ERROR
+    tool = command_tool(doc) or ("eslint" if m[4] else "jshint")
+    return finding(
+        doc, rule, i, i, message, severity=severity, tool=tool, file=m[1], line=number(m[2]),
+        column=number(m[3]), code=code,
+    )  # fmt: skip
+
+
+def quoted(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`"file", line 12: message` of old Unix compilers, and `file "x", line 3`."""
+    m = rx(r"^\s*(?:\w+: )?[Ff]?i?l?e? ?\"([^\"]+)\", line (\d+)(?:[.,](?: col(?:umn)? )?(\d+))?: (.+)").search(
+        doc.texts[i]
+    )
+    if m is None:
+        return None
+    word = rx(r"(?i)(?:\d+-\d+ \(\w\) )?(error|warning|note)\b:?\s*").match(m[4])
+    severity = severity_of(word[1]) if word else None
+    tool, kind = tool_of(doc, m[1], "")
+    return finding(
+        doc, rule, i, excerpt_end(doc, i), m[4], severity=severity or Severity.ERROR, tool=tool,
+        kind=kind, file=m[1], line=number(m[2]), column=number(m[3]),
+    )  # fmt: skip
+
+
+def trailing_line(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`file - ERROR: message on line 7`, with or without the severity."""
+    m = rx(
+        r"^\s*(?:(?:\[\w+\]|\w+):? )?([^\s:]*[./][^\s:]*)(?: -|:) (?:(\w+): )?(.+?),? (?:on|at|near) line (\d+)"
+        r"(?:,? col(?:umn)?:? (\d+))?\.?$"
+    ).search(doc.texts[i])
+    if m is None:
+        return None
+    severity = severity_of(m[2] or "")
+    if severity is None and m[2] and not rx(r"(?i)error|invalid|fail").search(m[2] + m[3]):
+        return None
+    tool, kind = tool_of(doc, m[1], "")
+    return finding(
+        doc, rule, i, i, m[3], severity=severity or Severity.ERROR, tool=tool, kind=kind,
+        file=m[1], line=number(m[4]), column=number(m[5]),
+    )  # fmt: skip
+
+
+def attributes(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`error file=x message=y line=6 column=7` of scalastyle, and CI workflow commands."""
+    text = doc.texts[i]
+    m = rx(r"::(error|warning|notice) ([^:]*(?::[^:]+)*?)::(.*)").search(text)
+    if m:
+        fields = dict(rx(r"(\w+)=([^,]*)").findall(m[2]))
+        message, word = m[3], m[1]
+    else:
+        m = rx(r"^\s*(error|warning|info) file=(\S+) message=(.*?)(?: line=(\d+))?(?: column=(\d+))?$").search(text)
+        if m is None:
+            return None
+        word, message = m[1], m[3]
+        fields = {"file": m[2], "line": m[4] or "", "col": m[5] or ""}
+    code, message = code_of(message)
+    tool, kind = tool_of(doc, fields.get("file", ""), code)
+    return finding(
+        doc, rule, i, i, message, severity=severity_of(word), tool=tool, kind=kind,
+        file=fields.get("file", ""), line=number(fields.get("line")),
+        column=number(fields.get("col")), code=fields.get("title", "") or code,
+    )  # fmt: skip
+
+
+_LEVELS = r"(?:(?:fatal |internal compiler |internal |syntax )?error|warning|note|info|hint|style|performance|portability|convention|refactor|remark|suggestion|fatal|critical|notice|information)"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "located.severity",
+        rf"[0-9]{COLOR}[:)\]]?{COLOR}[\s-]{{1,3}}{COLOR}[\[(]?{_LEVELS}\b|[0-9]:{_LEVELS}\b",
+        "lint", "lint", Severity.ERROR, located, 12, True,
+        ("src/a.c:3:5: error: expected ';'", "a.yml:1:1: [warning] missing document start",
+         "src/a.ts:3:5 - error TS2322: no", "x.py:12: note: see", "main.php:80:8:error - Undefined"),
+    ),
+    Rule(
+        "located.before",
+        r"(?:error|warning|ERROR|WARNING|Error|Warning|\be|\bw): ?(?:in )?[^\s:]+:[0-9]{1,6}[:\s]",
+        "lint", "lint", Severity.ERROR, located, 12,
+        examples=("ERROR: /app/BUILD:12:5: no such target", "error:a.py:1:3:cannot format"),
+    ),
+    Rule(
+        "located.bare",
+        rf"(?:[A-Za-z_]|\.[A-Za-z]\w{{0,9}}){COLOR}:{COLOR}[0-9]{{1,6}}{COLOR}:{COLOR}[0-9]{{1,5}}{COLOR}[:\]\s]"
+        rf"|\.[A-Za-z]\w{{0,9}}{COLOR}:{COLOR}[0-9]{{1,6}}{COLOR}:?{COLOR}[ \]]|\.[a-z]{{1,4}}:[0-9]{{1,6}}:[A-Z]",
+        "lint", "lint", Severity.ERROR, bare_position, 6,
+        examples=("x.lua:5:17: trailing whitespace", "[a.proto:1:1] File name should be lower",
+                  ".env:1 Leading space detected", "views/a.haml:33 [W] ImplicitDiv: no"),
+    ),
+    Rule(
+        "located.bracketed", r"\w\[[0-9]{1,6}, ?[0-9]{1,5}\]: ", "tslint", "lint", Severity.ERROR,
+        bracketed, 12, examples=("src/a.ts[418, 38]: ' should be \"",),
+    ),
+    Rule(
+        "located.worded", r": line [0-9]+, (?:col|char)", "eslint", "lint", Severity.ERROR, worded, 14,
+        examples=("/a.js: line 2, col 10, Error - 'x' is unused. (no-unused-vars)",),
+    ),
+    Rule(
+        "located.quoted", r"\", line [0-9]+(?:[.,][0-9 col]+)?: ", "compiler", "compiler",
+        Severity.ERROR, quoted, 8, examples=('"a.c", line 12: syntax error',),
+    ),
+    Rule(
+        "located.trailing", r" (?:on|at|near) line [0-9]+(?:,? col(?:umn)?:? [0-9]+)?\.?\r?$", "lint", "lint",
+        Severity.ERROR, trailing_line, 6,
+        examples=("manifests/a.pp - ERROR: a not in autoload module layout on line 7",),
+    ),
+    Rule(
+        "located.attributes", r"::(?:error|warning|notice) \w+=|(?:error|warning) file=\S+ message=", "lint", "lint",
+        Severity.ERROR, attributes, 14,
+        examples=("::error file=a.js,line=1,col=5::Missing semicolon",
+                  "warning file=a.scala message=no line=6 column=7"),
+    ),
+)  # fmt: skip
