@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import own, rx
@@ -48,7 +48,7 @@ def marker(log_id: str, first: int, last: int, total: int = 0) -> str:
 
 
 def block(
-    doc: Document, chosen: Sequence[int], span: Range, log_id: str, prepare: Callable[[str], str]
+    doc: Document, chosen: Sequence[int], span: Range, log_id: str
 ) -> list[str]:
     """The chosen lines (document indices, ascending) of a span, with markers in the gaps."""
     out: list[str] = []
@@ -58,7 +58,7 @@ def block(
         number = doc.numbers[i]
         if number > before + 1:
             out.append(marker(log_id, before + 1, number - 1, total))
-        out.append(prepare(line_text(doc, i)))
+        out.append(line_text(doc, i))
         before = number
     if before < span[1]:
         out.append(marker(log_id, before + 1, span[1], total))

@@ -8,13 +8,12 @@ most telling lines; where room is left over it is shown in full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.excerpt import block, choose, size
-from slipstream.tasks.summarization.model import Finding, Severity
-from slipstream.tasks.summarization.options import Options
+from slipstream.tasks.summarization.model import Finding, Limits, Severity
 
 ERROR_SHARE, WARNING_SHARE = 0.6, 0.3
 
@@ -46,9 +45,8 @@ def fit(
     doc: Document,
     findings: Sequence[Finding],
     room: int,
-    options: Options,
+    limits: Limits,
     log_id: str,
-    prepare: Callable[[str], str],
 ) -> Fitted:
     """Choose what is shown of the ranked findings in `room` bytes."""
     errors = [f for f in findings if f.severity >= Severity.ERROR]
@@ -56,26 +54,26 @@ def fit(
     infos = [f for f in findings if f.severity == Severity.INFO]
 
     def items(some: Sequence[Finding], limit: int) -> list[Item]:
-        return [item(doc, f, limit, log_id, prepare) for f in some]
+        return [item(doc, f, limit, log_id) for f in some]
 
-    warning_items = items(warnings[:100], options.item_bytes)
-    info_items = items(infos[:100], options.item_bytes)
+    warning_items = items(warnings[:100], limits.item_bytes)
+    info_items = items(infos[:100], limits.item_bytes)
     need_warnings = sum(size(i.text) + 1 for i in warning_items)
     need_infos = sum(size(i.text) + 1 for i in info_items)
     reserved = min(need_warnings, int(room * WARNING_SHARE))
     reserved += min(need_infos, int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
     fatal = sum(f.severity == Severity.FATAL for f in errors)
     shown_errors, left_errors, left = _take(
-        items(errors[: max(options.max_errors, fatal)], options.item_bytes), room - reserved
+        items(errors[: max(limits.max_errors, fatal)], limits.item_bytes), room - reserved
     )
-    left_errors += errors[max(options.max_errors, fatal):]
+    left_errors += errors[max(limits.max_errors, fatal):]
     left += reserved
     shown_warnings, left_warnings, left_w = _take(warning_items, min(left, max(int(room * WARNING_SHARE), left - need_infos)))
     left_warnings += warnings[100:]
     left -= sum(size(i.text) + 1 for i in shown_warnings)
     shown_infos, left_infos, left = _take(info_items, left)
     left_infos += infos[100:]
-    shown_errors, left = _lengthen(doc, shown_errors, left, log_id, prepare)
+    shown_errors, left = _lengthen(doc, shown_errors, left, log_id)
     return Fitted(
         shown_errors, shown_warnings, shown_infos, left_errors, left_warnings, left_infos, left
     )
@@ -94,13 +92,13 @@ def _take(items: list[Item], room: int) -> tuple[list[Item], list[Finding], int]
 
 
 def _lengthen(
-    doc: Document, items: list[Item], room: int, log_id: str, prepare: Callable[[str], str]
+    doc: Document, items: list[Item], room: int, log_id: str
 ) -> tuple[list[Item], int]:
     """Show cut items in full, the first first, as far as room is left."""
     result = []
     for one in items:
         if one.cut and room > 100:
-            longer = item(doc, one.finding, size(one.text) + room - 100, log_id, prepare)
+            longer = item(doc, one.finding, size(one.text) + room - 100, log_id)
             more = size(longer.text) - size(one.text)
             if 0 < more <= room:
                 room -= more
@@ -110,7 +108,7 @@ def _lengthen(
 
 
 def item(
-    doc: Document, finding: Finding, limit: int, log_id: str, prepare: Callable[[str], str]
+    doc: Document, finding: Finding, limit: int, log_id: str
 ) -> Item:
     """The finding as text of at most about `limit` bytes: a line, or a heading and a block."""
     first, last = finding.span
@@ -122,23 +120,23 @@ def item(
     more = f" (×{finding.count})" if finding.count > 1 else ""
     role = {"root": "root cause, ", "cascade": "follows, "}.get(finding.role, "")
     if len(chosen) == 1 and first == last:
-        text = prepare(block(doc, chosen, finding.span, log_id, str)[0].strip())
+        text = block(doc, chosen, finding.span, log_id)[0].strip()
         return Item(finding, f"- {role}line {first}{more}: {text}", tuple(chosen), False)
-    lines = block(doc, chosen, finding.span, log_id, prepare)
+    lines = block(doc, chosen, finding.span, log_id)
     fence = "```"
     while any(line.lstrip().startswith(fence) for line in lines):
         fence += "`"
-    title = _title(finding, prepare)
+    title = _title(finding)
     text = f"- {role}lines {first}-{last}{more}{title}\n{fence}\n" + "\n".join(lines) + f"\n{fence}"
-    cut = sum(1 for i in range(len(doc.texts)) if False) > 0 or any(line.startswith("… ") for line in lines)
+    cut = any(line.startswith("… ") for line in lines)
     return Item(finding, text, tuple(chosen), cut)
 
 
-def _title(finding: Finding, prepare: Callable[[str], str]) -> str:
+def _title(finding: Finding) -> str:
     parts = [finding.tool]
     if finding.name:
         parts.append(finding.name)
     if finding.file:
         where = finding.file + (f":{finding.line}" if finding.line else "")
         parts.append(where)
-    return ": " + prepare(" · ".join(parts)[:160])
+    return ": " + " · ".join(parts)[:160]

@@ -77,7 +77,7 @@ class Finding(NamedTuple):
     causes: tuple[Cause, ...] = ()
     focus: tuple[tuple[int, int], ...] = ()
     """Ranges of log lines inside `span` that must be shown first when the span is too long."""
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
     places: tuple[Place, ...] = ()
     role: str = ""
     """"root" (the root cause), "cascade" (follows from it), or nothing."""
@@ -98,6 +98,41 @@ class Tally(NamedTuple):
     duration: float | None = None
     """Seconds, as stated by the tool."""
     note: str = ""
+
+
+class Log(NamedTuple):
+    """The stored log that a summary stands for."""
+
+    id: str
+    """Empty when it could not be kept."""
+    sha256: str
+    size: int
+    """Bytes."""
+    lines: int
+    complete: bool
+    warning: str = ""
+
+
+class Outcome(NamedTuple):
+    """How the command ended, as far as is known."""
+
+    exit_status: int | None = None
+    signal: str = ""
+    """For example "SIGKILL"."""
+    timed_out: float | None = None
+    """The time limit in seconds that it passed."""
+    out_of_memory: bool = False
+    duration: float | None = None
+    """Seconds."""
+
+
+class Limits(NamedTuple):
+    """Sizes of a summary in bytes of UTF-8, and how many errors it shows."""
+
+    max_bytes: int = 10_240
+    section_bytes: int = 5_120
+    item_bytes: int = 2_048
+    max_errors: int = 25
 
 
 Extracted = Iterable["Finding | Tally"] | Finding | Tally | None

@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from slipstream.tasks.summarization.analyse import Analysis
 from slipstream.tasks.summarization.detect import Detected
-from slipstream.tasks.summarization.model import Tally
-
-
-class Log(NamedTuple):
-    """The stored log that a summary stands for."""
-
-    id: str
-    """Empty when it could not be kept."""
-    sha256: str
-    size: int
-    lines: int
-    complete: bool
-    warning: str = ""
-
-
-class Outcome(NamedTuple):
-    """How the command ended, as far as is known."""
-
-    exit_status: int | None = None
-    signal: str = ""
-    """For example "SIGKILL"."""
-    timed_out: float | None = None
-    """The time limit in seconds that it passed."""
-    out_of_memory: bool = False
-    duration: float | None = None
-    """Seconds."""
+from slipstream.tasks.summarization.evidence import evidence, take
+from slipstream.tasks.summarization.excerpt import line_text, size
+from slipstream.tasks.summarization.fit import fit
+from slipstream.tasks.summarization.model import Limits, Log, Outcome, Severity, Tally
 
 
 def verdict(failed: bool | None, outcome: Outcome) -> str:
@@ -78,3 +56,55 @@ def footer(log: Log, outcome: Outcome, left: Sequence[str], notes: Sequence[str]
         f"complete={'yes' if log.complete else 'no'} log={log.id or '-'} sha256={log.sha256}]"
     )
     return "\n".join(lines)
+
+
+def render(
+    analysis: Analysis,
+    log: Log,
+    outcome: Outcome,
+    limits: Limits,
+) -> str:
+    """The summary as text of at most `limits.max_bytes` bytes of UTF-8.
+
+    Args:
+        analysis: What the log says.
+        log: The stored log.
+        outcome: How the command ended.
+        limits: How much may be shown.
+    """
+    doc, findings, notes = analysis.document, analysis.findings, analysis.notes
+    head = header(analysis.detected, analysis.tallies, analysis.failed, outcome)
+    foot = footer(log, outcome, ["x" * 200], notes)
+    room = limits.max_bytes - size(head) - size(foot) - 200
+    fitted = fit(doc, findings, room, limits, log.id)
+    shown = {i for item in (*fitted.errors, *fitted.warnings, *fitted.infos) for i in item.lines}
+    verdicts = [f for f in findings if f.kind in ("build", "ci") and f.severity >= Severity.ERROR]
+    runs = evidence(doc, analysis.guesses, verdicts, bool(analysis.failed))
+    extra = take(doc, runs, shown, fitted.room - 100)
+    parts = [head]
+    for title, items, left_out in (
+        ("Errors", fitted.errors, fitted.left_errors),
+        ("Warnings", fitted.warnings, fitted.left_warnings),
+        ("Information", fitted.infos, fitted.left_infos),
+    ):
+        if items:
+            parts.append(f"\n## {title} ({len(items) + len(left_out)})")
+            parts += [item.text for item in items]
+    if extra:
+        parts.append("\n## Other lines that may tell why" if analysis.failed else "\n## Lines")
+        parts.append("```")
+        before = None
+        for i in extra:
+            number = doc.numbers[i]
+            if before is not None and number > before + 1:
+                parts.append(f"… {before + 1}-{number - 1}")
+            parts.append(line_text(doc, i))
+            before = number
+        parts.append("```")
+    left = []
+    for title, some in (("errors", fitted.left_errors), ("warnings", fitted.left_warnings)):
+        if some:
+            lines = f"{min(f.span[0] for f in some)}:{max(f.span[1] for f in some)}"
+            left.append(f"{len(some)} more {title} are not shown: slip log {log.id} --lines {lines}")
+    parts.append("\n---\n" + footer(log, outcome, left, notes))
+    return "\n".join(parts)

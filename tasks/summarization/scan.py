@@ -88,6 +88,10 @@ class Scanner:
                 self._block(block)
             self.size += len(data)
 
+    def lines_so_far(self) -> int:
+        """Lines including those that are not scanned for good yet."""
+        return self.lines + self._blocks.pending().count(b"\n")
+
     def errors_so_far(self) -> int:
         """Errors including those in what is not scanned for good yet; for the live status."""
         pending = self._blocks.pending()

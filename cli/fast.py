@@ -1,0 +1,93 @@
+"""Reads the command line of the commands an agent waits for, without Typer (80 ms).
+
+A command's options are a table. A line that the table does not explain (`--help`, an unknown
+option, a missing value) is given back to Typer, which has the same options and says what is wrong;
+a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Flag = bool
+Kind = Callable[[str], Any] | type[bool]
+Options = Mapping[str, Kind]
+"""Option name to what reads its value; `bool` for a flag. A list-valued option is `many`."""
+
+
+class Many:
+    """An option that may be given several times."""
+
+    def __init__(self, read: Callable[[str], Any] = str) -> None:
+        self.read = read
+
+    def __call__(self, text: str) -> Any:
+        return self.read(text)
+
+
+def parse(
+    argv: Sequence[str], options: Options, aliases: Mapping[str, str] | None = None,
+    *, rest: bool = False,
+) -> tuple[dict[str, Any], list[str]] | None:  # fmt: skip
+    """Options and operands of a command line, or None where Typer has to look at it.
+
+    Args:
+        argv: What follows the command's name.
+        options: The command's options.
+        aliases: Short names.
+        rest: The first operand ends the options: what follows is a command line of its own.
+    """
+    values: dict[str, Any] = {}
+    operands: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            operands += words
+            break
+        if not word.startswith("-") or word == "-":
+            operands.append(word)
+            if rest:
+                operands += words
+                break
+            continue
+        name, equals, value = word.partition("=")
+        name = (aliases or {}).get(name, name)
+        kind = options.get(name)
+        if kind is None or (kind is bool and equals):
+            return None
+        key = name[2:].replace("-", "_")
+        if kind is bool:
+            values[key] = True
+            continue
+        try:
+            read = kind(value if equals else next(words))
+        except (StopIteration, ValueError):
+            return None
+        if isinstance(kind, Many):
+            values.setdefault(key, []).append(read)
+        else:
+            values[key] = read
+    return values, operands
+
+
+def write(text: str) -> None:
+    """Print text as UTF-8, whatever the terminal's encoding is called."""
+    import sys
+
+    sys.stdout.flush()
+    data = text.encode("utf-8", "replace")
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(text)
+    else:
+        stream.write(data)
+    sys.stdout.flush()
+
+
+def warn(sentences: Sequence[str]) -> None:
+    """Print sentences on standard error."""
+    import sys
+
+    for sentence in sentences:
+        print(f"slip: {sentence}", file=sys.stderr)

@@ -1,0 +1,75 @@
+"""`slip summarize`: the summary of a log that is already there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipstream.cli.fast import parse, warn
+from slipstream.cli.run import limit, settings, show
+from slipstream.storage.errors import NotFoundError, SlipError
+
+OPTIONS = {
+    "--command": str,
+    "--exit-code": int,
+    "--type": str,
+    "--max-bytes": int,
+    "--profile": str,
+    "--json": bool,
+}
+
+
+def fast(argv: Sequence[str]) -> int | None:
+    """Summarize from a plain command line; None where Typer has to look at it."""
+    parsed = parse(argv, OPTIONS)
+    if parsed is None or len(parsed[1]) != 1:
+        return None
+    values, operands = parsed
+    return summarize(operands[0], **values)
+
+
+def summarize(
+    file: str,
+    *,
+    command: str = "",
+    exit_code: int | None = None,
+    type: str | None = None,
+    max_bytes: int | None = None,
+    profile: str | None = None,
+    json: bool = False,
+) -> int:
+    """Print the summary of a file, or of standard input for "-".
+
+    Returns:
+        0, whatever the log says.
+
+    Raises:
+        NotFoundError: There is no such file.
+        SlipError: It cannot be read.
+    """
+    from slipstream.tasks.summarization.model import Outcome
+    from slipstream.tasks.summarization.produce import (
+        Request,
+        command_words,
+        read_file,
+        summarise_chunks,
+    )
+
+    config, home, problems = settings(profile, type)
+    max_bytes, problem = limit(max_bytes)
+    request = Request(command_words(command), "", type or "", profile or "summary", max_bytes)
+    try:
+        produced = summarise_chunks(
+            read_file(file), home, config, request, Outcome(exit_code)
+        )
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no file {file!r}.") from error
+    except IsADirectoryError as error:
+        raise SlipError(
+            f"{file!r} is a folder; name a file, or use `slip summarize --flow {file}` for all "
+            "logs below it."
+        ) from error
+    except OSError as error:
+        raise SlipError(f"{file!r} cannot be read: {error.strerror or error}.") from error
+    show(produced, json)
+    warn([*problems, *problem, *produced.warnings])
+    return 0

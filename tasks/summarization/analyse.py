@@ -1,0 +1,93 @@
+"""What a scanned log says: findings extracted and ranked, types detected, the result known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from slipstream.tasks.summarization.detect import Detected, detect
+from slipstream.tasks.summarization.document import Document
+from slipstream.tasks.summarization.extract.driver import extract
+from slipstream.tasks.summarization.model import Finding, Outcome, Rule, Severity, Tally
+from slipstream.tasks.summarization.rank import rank
+from slipstream.tasks.summarization.rules import Ruleset
+from slipstream.tasks.summarization.scan import Scanned
+
+SURE = 10
+"""Weight from which a rule knows a format; below it, it guesses by words."""
+
+
+class Analysis(NamedTuple):
+    """What a log says, before it is decided how much of it is shown."""
+
+    document: Document
+    findings: tuple[Finding, ...]
+    """All that a format told, ranked."""
+    guesses: tuple[Finding, ...]
+    """Lines that look like a failure by their words alone."""
+    tallies: tuple[Tally, ...]
+    detected: Detected
+    failed: bool | None
+    """None where neither an exit status nor a tool tells."""
+    notes: tuple[str, ...]
+    """Sentences about what a reader must know: problems, limits that were met."""
+
+
+def analyse(
+    scanned: Scanned, rules: Ruleset, outcome: Outcome, *, type: str = "", seconds: float = 5.0
+) -> Analysis:
+    """Read the findings of a scanned log and put them in order. Never raises on any input.
+
+    Args:
+        scanned: The kept lines and the matches.
+        rules: The rules that the matches refer to.
+        outcome: How the command ended.
+        type: A kind or tool whose rules alone are to be used, besides the guesses.
+        seconds: Time limit of the rules of one tool.
+    """
+    doc = scanned.document
+    signatures = []
+    hits: list[tuple[int, list[Rule]]] = []
+    for i, matched in scanned.hits:
+        some = [rules.rules[at] for at in matched]
+        if type:
+            some = [r for r in some if type in (r.kind, r.tool) or r.weight < SURE]
+        signatures += [(r.tool, r.kind, doc.numbers[i]) for r in some if r.severity is None]
+        hits.append((i, some))
+    found, tallies, problems = extract(doc, hits, seconds)
+    findings = rank([f for f in found if f.weight >= SURE], tallies)
+    guesses = [f for f in found if f.weight < SURE]
+    return Analysis(
+        doc, tuple(findings), tuple(guesses), tuple(tallies),
+        detect(findings, tallies, signatures, doc.command),
+        _failed(findings, tallies, outcome),
+        (*problems, *rules.problems, *_notes(scanned)),
+    )  # fmt: skip
+
+
+def _failed(findings: Sequence[Finding], tallies: Sequence[Tally], outcome: Outcome) -> bool | None:
+    """Whether the command failed: by its exit status, else by what its tools say."""
+    if outcome.signal or outcome.timed_out is not None or outcome.out_of_memory:
+        return True
+    if outcome.exit_status is not None:
+        return outcome.exit_status != 0
+    said = [t.failed for t in tallies if t.failed is not None]
+    if any(said) or any(f.severity >= Severity.ERROR for f in findings):
+        return True
+    return False if said else None
+
+
+def _notes(scanned: Scanned) -> list[str]:
+    notes = []
+    if scanned.binary:
+        notes.append("The output holds binary data.")
+    if scanned.encoding != "utf-8":
+        notes.append(f"The output is {scanned.encoding.upper()}.")
+    if scanned.skipped:
+        notes.append(f"{scanned.skipped} more lines matched; they are counted, not read one by one.")
+    if scanned.long_lines:
+        notes.append(
+            f"{scanned.long_lines} very long lines were searched at their two ends only "
+            f"({scanned.cut} bytes between)."
+        )
+    return notes
