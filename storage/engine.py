@@ -1,0 +1,71 @@
+"""The database through SQLAlchemy: migrations, and results kept in PostgreSQL.
+
+Importing this takes half a second; the paths on which milliseconds count use `database.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, event
+
+from slipstream.storage import database, models
+
+METADATA = models.Output.metadata
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`."""
+    engine = sqlalchemy.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database at `url` to a revision, in one transaction.
+
+    A file is backed up by the caller (`database.connect` does), which also holds the lock.
+    """
+    engine = make_engine(url)
+    try:
+        with engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def schema_sql() -> str:
+    """The text of `schema.sql`: what the migrations make of an empty database."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "schema.db"
+        upgrade(f"sqlite:///{path}")
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute(
+                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL "
+                "ORDER BY tbl_name, type DESC, name"
+            )
+            statements = [sql.replace("\t", "    ").replace(", \n", ",\n") + ";" for (sql,) in rows]
+    stamp = f"INSERT INTO alembic_version VALUES ('{database.SCHEMA}');"
+    return "\n\n".join(
+        ["-- Made by `python -m slipstream.storage.engine`.", *statements, stamp, ""]
+    )
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    for pragma in ("busy_timeout=5000", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+if __name__ == "__main__":
+    database.SCHEMA_FILE.write_text(schema_sql(), encoding="utf-8")

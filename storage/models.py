@@ -1,0 +1,118 @@
+"""The tables of the database, described once.
+
+Migrations are checked against this description, `schema.sql` is generated from the migrations, and
+the stores that speak to SQLite directly are checked against it too (tests/unit/storage). Times are
+UTC, in nanoseconds since 1970; the order of rows is the order of their primary keys, because a
+clock may go back.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary
+from sqlmodel import Field, SQLModel
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
+
+
+class Output(SQLModel, table=True):
+    """What a tool printed: the same bytes are kept once."""
+
+    __tablename__ = "outputs"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    sha256: str = Field(unique=True)  # of the raw bytes, 64 hex digits
+    size: int = Field(sa_type=_BIG)  # raw bytes
+    lines: int = Field(sa_type=_BIG)
+    stored: int = Field(sa_type=_BIG)  # bytes as stored, index included
+    data: bytes | None = Field(default=None, sa_type=LargeBinary)  # None: in a file
+
+
+class Capture(SQLModel, table=True):
+    """One time an output was stored: what printed it, and how that ended."""
+
+    __tablename__ = "captures"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    output_id: int = Field(
+        sa_type=_BIG, index=True, sa_column_args=[ForeignKey("outputs.id", ondelete="CASCADE")]
+    )
+    token: str = Field(unique=True)  # of the writer: a recovery never stores twice
+    command: str  # JSON list; empty for a file or standard input
+    cwd: str
+    exit_status: int | None = None
+    signal: int | None = None
+    started_ns: int | None = Field(default=None, sa_type=_BIG)
+    duration: float | None = None  # seconds
+    complete: bool
+    streams: bytes = Field(sa_type=LargeBinary)  # which stream each byte came from, see frames.py
+    created_ns: int = Field(sa_type=_BIG, index=True)
+
+
+class SummaryRow(SQLModel, table=True):
+    """A summary that was shown."""
+
+    __tablename__ = "summaries"
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    id: str = Field(unique=True)  # 12 hex digits, made of the log and the options
+    sha256: str = Field(index=True)  # of the log, which may be pruned before its summary
+    kind: str
+    result: str
+    command: str  # JSON list
+    exit_status: int | None = None
+    errors: int
+    warnings: int
+    size: int  # bytes of the text
+    json_text: str  # the whole summary, versioned schema
+    created_ns: int = Field(sa_type=_BIG, index=True)
+
+
+class FindingRow(SQLModel, table=True):
+    """A finding of a summary, in the summary's order."""
+
+    __tablename__ = "findings"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    summary_seq: int = Field(
+        sa_type=_BIG, index=True, sa_column_args=[ForeignKey("summaries.seq", ondelete="CASCADE")]
+    )
+    severity: str
+    message: str
+    tool: str
+    kind: str
+    code: str
+    name: str
+    file: str
+    line: int | None = Field(default=None, sa_type=_BIG)
+    column: int | None = Field(default=None, sa_type=_BIG)
+    first_line: int = Field(sa_type=_BIG)  # of the log
+    last_line: int = Field(sa_type=_BIG)
+    count: int = Field(sa_type=_BIG)
+    role: str
+
+
+class AuditRow(SQLModel, table=True):
+    """Who did what, when, to what, and how much of it."""
+
+    __tablename__ = "audit"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    at_ns: int = Field(sa_type=_BIG, index=True)
+    who: str
+    action: str
+    subject: str
+    amount: int | None = Field(default=None, sa_type=_BIG)
+    detail: str  # JSON object
+
+
+class EventRow(SQLModel, table=True):
+    """An event that is still to be delivered, written in the transaction that caused it."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_delivered", "delivered", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    at_ns: int = Field(sa_type=_BIG)
+    name: str
+    payload: str  # JSON object
+    delivered: bool = False
