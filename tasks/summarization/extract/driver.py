@@ -16,6 +16,9 @@ _LOCATION = (
 )
 """A file with an extension and a line: `a.c:3:5`, `a.cs(3,5)`, `"a.py", line 3`."""
 
+EXPLAINS = 5
+"""Findings below this weight are guesses, dropped where one of at least this weight overlaps."""
+
 _HANDS_DOWN = 8
 """Problems are noted at most so often per extraction, so that a broken rule cannot flood."""
 
@@ -56,7 +59,11 @@ def extract(
             for result in results:
                 if isinstance(result, Tally):
                     tallies.append(result)
-                elif not _covered(kept, result.span[0], result.weight):
+                elif not (
+                    _explained(kept, result)
+                    if result.weight < EXPLAINS
+                    else _covered(kept, result.span[0], result.weight)
+                ):
                     _absorb(kept, result)
             if any(r.span[0] <= line <= r.span[1] for r in results if isinstance(r, Finding)):
                 break
@@ -69,6 +76,15 @@ def extract(
 def _covered(kept: list[Finding], line: int, weight: int) -> bool:
     """Whether a recent finding of at least this weight already explains the line."""
     return any(f.span[0] <= line <= f.span[1] and f.weight >= weight for f in kept[-8:])
+
+
+def _explained(kept: list[Finding], new: Finding) -> bool:
+    """Whether something that knows more stands anywhere in the span of a guess."""
+    first, last = new.span
+    return any(
+        f.span[0] <= last and first <= f.span[1] and f.weight >= max(EXPLAINS, new.weight)
+        for f in kept[-32:]
+    ) or _covered(kept, first, new.weight)
 
 
 def _absorb(kept: list[Finding], new: Finding) -> None:

@@ -43,7 +43,9 @@ def _shape(text: str) -> str:
     return rx(r"\d").sub("0", text)
 
 
-def block(doc: Document, start: int, prefix: str = "", limit: int = STACK_LINES) -> Iterator[tuple[int, str]]:
+def block(
+    doc: Document, start: int, prefix: str = "", limit: int = STACK_LINES
+) -> Iterator[tuple[int, str]]:
     """Lines from `start` on, up to the next gap, each without the prefix."""
     for i, text in doc.forward(start, limit):
         yield i, bare(text, prefix)

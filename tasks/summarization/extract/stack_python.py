@@ -7,6 +7,7 @@ from typing import NamedTuple
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, frame, number, rx
 from slipstream.tasks.summarization.extract.stack import (
+    STACK_LINES,
     Lines,
     bare,
     block,
@@ -70,7 +71,7 @@ def _part(lines: Lines, start: int) -> tuple[_Part, int] | None:
         elif not text.strip() and not (k + 1 < len(lines) and lines[k + 1][1].startswith("  ")):
             return None
         k += 1
-    if k >= len(lines) or (not frames and k > start + 3):
+    if k >= len(lines) or (not frames and k > start + 1):
         return None
     last, relation = _message_end(lines, k)
     text = lines[k][1].strip()
@@ -112,9 +113,14 @@ def traceback(doc: Document, i: int, rule: Rule) -> Extracted:
     """The chain of tracebacks whose first header is line `i`."""
     header = doc.texts[i]
     prefix = header[: header.index(_HEADER)] if _HEADER in header else ""
-    if header.rstrip().endswith(_HEADER) is False:
+    if not header.rstrip().endswith(_HEADER):
         return None
-    parts = _chain([(k, t if k > i else _HEADER) for k, t in block(doc, i, prefix)])
+    parts: list[_Part] = []
+    for limit in (120, STACK_LINES):
+        lines = [(k, t if k > i else _HEADER) for k, t in block(doc, i, prefix, limit)]
+        parts = _chain(lines)
+        if parts and parts[-1].last < lines[-1][0] - _CONTINUED:
+            break
     if not parts:
         return None
     final = parts[-1]
@@ -142,9 +148,13 @@ def group(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     prefix = text[:mark].rstrip(" ")
     lines: list[tuple[int, str]] = []
-    for k, line in block(doc, i, prefix):
-        if not rx(r"^\s*[|+]").match(line):
-            break
+    drawn = list(block(doc, i, prefix))
+    for at, (k, line) in enumerate(drawn):
+        if not rx(r"^\s+[|+]").match(line):
+            # Only the first line of a message is drawn with its bar.
+            if not any(rx(r"^\s+[|+]").match(more) for _, more in drawn[at + 1 : at + 6]):
+                break
+            continue
         lines.append((k, _unart(line)))
     members: list[tuple[int, str]] = []
     frames: list[tuple[int, Frame]] = []
@@ -155,7 +165,11 @@ def group(doc: Document, i: int, rule: Rule) -> Extracted:
             expecting, frames = True, []
         elif match := rx(_FRAME).match(line):
             frames.append((k, frame(match[3] or "<module>", match[1], match[2])))
-        elif line and line[0] not in " \t+-" and (expecting or rx(r"^[\w.]+(?:Error|Exception|Exit|Warning)\b").match(line)):
+        elif (
+            line
+            and line[0] not in " \t+-"
+            and (expecting or rx(r"^[\w.]+(?:Error|Exception|Exit|Warning)\b").match(line))
+        ):
             members.append((k, line.strip()))
             stacks.append(frames)
             expecting, frames = False, []
@@ -189,7 +203,9 @@ def syntax_error(doc: Document, i: int, rule: Rule) -> Extracted:
     if not match:
         return None
     for k, text in block(doc, i + 1, match[1].rstrip(" "), 8):
-        error = rx(r"^\s*(?:Sorry: )?((?:Syntax|Indentation|Tab)Error|SyntaxWarning): .+").match(text)
+        error = rx(r"^\s*(?:Sorry: )?((?:Syntax|Indentation|Tab)Error|SyntaxWarning): .+").match(
+            text
+        )
         if error:
             return finding(
                 doc, rule, i, k, text.strip(),
@@ -206,7 +222,9 @@ def crash(doc: Document, i: int, rule: Rule) -> Extracted:
     for k, line in block(doc, i + 1, text[:at], 400):
         if match := rx(r'^\s+File "([^"]+)", line (\d+) in (.+)$').match(line):
             frames.append((k, frame(match[3], match[1], match[2])))
-        elif line.strip() and not rx(r"^(?:Current thread|Thread 0x|Python runtime|Extension modules|\s+<|\s+\.\.\.)").match(line):
+        elif line.strip() and not rx(
+            r"^(?:Current thread|Thread 0x|Python runtime|Extension modules|\s+<|\s+\.\.\.)"
+        ).match(line):
             break
         last = k if line.strip() else last
     deepest = deepest_own(frames, last_first=True)
