@@ -16,9 +16,17 @@ import time
 from queue import Empty, SimpleQueue
 
 if sys.platform == "win32":
-    from slipstream.tasks.summarization.capture_windows import Process
+    from slipstream.tasks.summarization.capture_windows import (
+        Process,
+        block_signals,
+        unblock_signals,
+    )
 else:
-    from slipstream.tasks.summarization.capture_posix import Process
+    from slipstream.tasks.summarization.capture_posix import (
+        Process,
+        block_signals,
+        unblock_signals,
+    )
 
 TYPE_CHECKING = False  # typing itself costs 3 ms, and the command waits for it
 if TYPE_CHECKING:
@@ -74,7 +82,11 @@ def start(
     """
     events: SimpleQueue[tuple[int, int, bytes]] = SimpleQueue()
     began = time.monotonic()
-    return Child(Process(command, cwd, env, events), events, began)
+    blocked = block_signals(_FORWARDED)  # until they can be passed on
+    try:
+        return Child(Process(command, cwd, env, events, blocked), events, began)
+    finally:
+        unblock_signals(blocked)
 
 
 class Child:
@@ -144,9 +156,8 @@ class Child:
                 else:
                     quiet_at = max(exited[0], heard) + drain
                     late = deadline is not None and now >= deadline
-                    if open_streams == 0 or late or (self._events.empty() and now >= quiet_at):
-                        break
-                    if self._stop_at is not None and now >= self._stop_at:
+                    late = late or (self._stop_at is not None and now >= self._stop_at)
+                    if open_streams == 0 or late or (now >= quiet_at and not self._waiting()):
                         break
                 self._kill_when_due(now)
 
@@ -178,6 +189,11 @@ class Child:
                 if on_tick is not None and now >= ticked + TICK:
                     on_tick()
                     ticked = now
+            self._process.close()
+            while self._waiting():  # read before we stopped reading
+                kind, _, data = self._next(0.0)
+                if kind in (STDOUT, STDERR) and data:
+                    on_chunk(data, kind)
             if timed_out or self._requests > 1:
                 self._end_group()
         finally:
@@ -196,6 +212,10 @@ class Child:
             drained=open_streams == 0,
             pid=self.pid,
         )
+
+    def _waiting(self) -> bool:
+        """Whether something has come that was not taken yet."""
+        return self._held is not None or not self._events.empty()
 
     def _next(self, wait: float) -> tuple[int, int, bytes]:
         """The next event; chunks of one stream that wait already come as one."""
@@ -239,7 +259,7 @@ class Child:
         """Wait for what is left of the group until the grace period is over, then kill it."""
         while self._kill_at is not None and self._process.group_alive():
             self._kill_when_due(time.monotonic())
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def _install(self) -> list[tuple[int, Any]]:
         """Pass signals on to the group; give the handlers that stood there before."""

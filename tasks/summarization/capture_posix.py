@@ -55,10 +55,11 @@ class Process:
         cwd: str | None,
         env: Mapping[str, str] | None,
         events: SimpleQueue[tuple[int, int, bytes]],
+        blocked: set[Any],
     ) -> None:
         _occupy_standard_streams()
         self._terminal = Terminal()
-        self.pid, out, err = _spawn(command, cwd, env, self._terminal)
+        self.pid, out, err = _spawn(command, cwd, env, self._terminal, blocked)
         self._events = events
         self._given = self._taken = 0  # each written by one thread only, so without a lock
         wake, self._wake = os.pipe()
@@ -92,7 +93,7 @@ class Process:
             os.killpg(self.pid, 0)
         except (ProcessLookupError, PermissionError):
             return False
-        return True
+        return sys.platform != "linux" or _has_running(self.pid)
 
     def stopped(self, number: int) -> float:
         """The command was stopped by signal `number`, or, with 0, we are asked to stop.
@@ -129,9 +130,11 @@ class Process:
         return _oom_count(self._oom_file) > self._oom_count
 
     def close(self) -> None:
-        """Take the terminal back and stop reading."""
-        self._terminal.take(restore=True)
+        """Take the terminal back and stop reading; more than once does no harm."""
+        if self._closed:
+            return
         self._closed = True
+        self._terminal.take(restore=True)
         os.close(self._wake)
         self._reader.join(1.0)
 
@@ -177,8 +180,26 @@ class Process:
             os.close(fd)
 
 
+def block_signals(names: Sequence[str]) -> set[Any]:
+    """Hold signals back; give what `unblock_signals` needs.
+
+    Threads that are started meanwhile never see these signals, so that they reach the main thread.
+    """
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    return signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+
+def unblock_signals(before: set[Any]) -> None:
+    """Let the signals through again that came meanwhile."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _spawn(
-    command: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, terminal: Terminal
+    command: Sequence[str],
+    cwd: str | None,
+    env: Mapping[str, str] | None,
+    terminal: Terminal,
+    blocked: set[Any],
 ) -> tuple[int, int, int]:
     """Fork and exec; give the process id and the reading ends of its two pipes."""
     environment = dict(os.environ)
@@ -197,6 +218,7 @@ def _spawn(
             os.dup2(err_end, 2)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores these two
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            unblock_signals(blocked)
             if cwd is not None:
                 step = "cwd"
                 os.chdir(cwd)
@@ -227,14 +249,23 @@ def _spawn(
 
 
 def _exec(arguments: list[str], environment: Mapping[str, str]) -> None:
-    try:
-        os.execvpe(arguments[0], arguments, environment)
-    except OSError as error:
-        if error.errno != errno.ENOEXEC:
-            raise
-        # A script without a first line that names its interpreter: as execvp(3) and shells do.
-        script = os.fsdecode(error.filename or arguments[0])
-        os.execve("/bin/sh", ["sh", script, *arguments[1:]], environment)
+    """Replace this process, as execvp(3) does; `os.execvpe` imports warnings first, 2 ms."""
+    name = arguments[0]
+    folders = [""] if "/" in name else environment.get("PATH", os.defpath).split(os.pathsep)
+    reason: OSError = FileNotFoundError(errno.ENOENT, name)
+    for file in (os.path.join(folder, name) for folder in folders):
+        try:
+            os.execve(file, arguments, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            reason = error
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            # A script whose first line names no interpreter.
+            os.execve("/bin/sh", ["sh", file, *arguments[1:]], environment)
+    raise reason
 
 
 def _pipe() -> tuple[int, int]:
@@ -264,6 +295,17 @@ def _stop_own_group() -> None:
     # could continue us: an orphaned group is never stopped.
     signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
     signal.signal(signal.SIGTSTP, handler)
+
+
+def _has_running(group: int) -> bool:
+    """Whether a group has more than zombies: those stay until init waits for them."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                state, _parent, its_group = file.read().rpartition(b")")[2].split(None, 3)[:3]
+                if int(its_group) == group and state not in (b"Z", b"X"):
+                    return True
+    return False
 
 
 def _oom_kills() -> tuple[str, int]:

@@ -69,6 +69,8 @@ class Terminal:
 
                 with contextlib.suppress(OSError, termios.error):
                     termios.tcsetattr(self._fd, termios.TCSADRAIN, self._modes)  # type: ignore[arg-type]
+            if restore:  # a pager of our pipeline that asked for the terminal meanwhile was stopped
+                os.killpg(os.getpgrp(), signal.SIGCONT)
         if restore and self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -45,6 +45,7 @@ class Process:
         cwd: str | None,
         env: Mapping[str, str] | None,
         events: SimpleQueue[tuple[int, int, bytes]],
+        blocked: set[Any],
     ) -> None:
         environment = dict(os.environ)
         environment.update(env or {})
@@ -123,6 +124,15 @@ class Process:
             self._given[stream] += len(data) + _CHUNK
             while sum(self._given.values()) - self._taken > BACKLOG and not self._closed:
                 time.sleep(0.001)
+
+
+def block_signals(names: Sequence[str]) -> set[Any]:
+    """Signals cannot be held back here."""
+    return set()
+
+
+def unblock_signals(before: set[Any]) -> None:
+    """Signals cannot be held back here."""
 
 
 def _spawn(

@@ -85,8 +85,8 @@ def _arguments(result: Path, command: list[str], **options: Any) -> list[str]:
 def _report(result: Path) -> Report:
     report: Report = json.loads(result.read_text())
     report["chunks"] = [(s, base64.b64decode(d), at) for s, d, at in report["chunks"]]
-    for stream in (1, 2):
-        report[stream] = b"".join(d for s, d, _ in report["chunks"] if s == stream)
+    for stream, name in ((1, "out"), (2, "err")):
+        report[name] = b"".join(d for s, d, _ in report["chunks"] if s == stream)
     return report
 
 
@@ -153,15 +153,15 @@ def test_two_streams_arrive_in_the_order_in_which_they_were_written(capture: Cap
     report = capture(
         python(
             "import os, time\n"
-            "for i in range(60):\n"
+            "for i in range(30):\n"
             "    os.write(1 + i % 3 // 2, b'%d\\n' % i)\n"
-            "    time.sleep(0.005)\n"
+            "    time.sleep(0.02)\n"
         )
     )
     assert b"".join(data for _, data, _ in report["chunks"]).split() == [
-        b"%d" % i for i in range(60)
+        b"%d" % i for i in range(30)
     ]
-    assert report[2].split() == [b"%d" % i for i in range(2, 60, 3)]
+    assert report["err"].split() == [b"%d" % i for i in range(2, 30, 3)]
 
 
 def test_a_slow_sink_does_not_mix_the_streams_up(capture: Capture) -> None:
@@ -170,7 +170,7 @@ def test_a_slow_sink_does_not_mix_the_streams_up(capture: Capture) -> None:
             "import os, time\n"
             "for i in range(40):\n"
             "    os.write(1 + i % 2, b'%d\\n' % i)\n"
-            "    time.sleep(0.005)\n"
+            "    time.sleep(0.02)\n"
         ),
         slow=0.03,
     )
@@ -237,15 +237,20 @@ def test_every_byte_value_passes_unchanged_on_both_streams(capture: Capture) -> 
             "import os\nos.write(1, bytes(range(256)) * 20)\nos.write(2, bytes(range(255, -1, -1)))"
         )
     )
-    assert report[1] == bytes(range(256)) * 20
-    assert report[2] == bytes(range(255, -1, -1))
+    assert report["out"] == bytes(range(256)) * 20
+    assert report["err"] == bytes(range(255, -1, -1))
 
 
 def test_a_command_may_close_its_output_and_go_on(capture: Capture) -> None:
     report = capture(
         python("import os, time\nos.write(2, b'x')\nos.close(1)\nos.close(2)\ntime.sleep(0.3)")
     )
-    assert (report[1], report[2], report["status"], report["drained"]) == (b"", b"x", 0, True)
+    assert (report["out"], report["err"], report["status"], report["drained"]) == (
+        b"",
+        b"x",
+        0,
+        True,
+    )
     assert report["duration"] >= 0.3
 
 
@@ -268,7 +273,7 @@ def test_standard_input_is_passed_through(capture: Capture, tmp_path: Path) -> N
     (tmp_path / "in").write_bytes(bytes(range(256)) * 1000)
     with (tmp_path / "in").open("rb") as file:
         report = capture(["cat"], stdin=file)
-    assert report[1] == bytes(range(256)) * 1000
+    assert report["out"] == bytes(range(256)) * 1000
 
 
 def test_a_closed_standard_input_reads_as_empty(tmp_path: Path) -> None:
@@ -277,14 +282,14 @@ def test_a_closed_standard_input_reads_as_empty(tmp_path: Path) -> None:
     subprocess.run(
         ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *arguments], timeout=30, check=False
     )
-    assert _report(result)[1] == b"done\n"
+    assert _report(result)["out"] == b"done\n"
 
 
 def test_the_folder_and_variables_are_the_commands(capture: Capture, tmp_path: Path) -> None:
     report = capture(
         ["sh", "-c", 'pwd; echo "$SLIP_TEST $HOME"'], cwd=str(tmp_path), env={"SLIP_TEST": "a=b c"}
     )
-    folder, variables = report[1].decode().splitlines()
+    folder, variables = report["out"].decode().splitlines()
     assert Path(folder).samefile(tmp_path)
     assert variables == f"a=b c {os.environ.get('HOME', '')}"
 
@@ -297,12 +302,12 @@ def test_inherited_descriptors_reach_the_command_as_makes_job_server_needs(tmp_p
     arguments = _arguments(result, ["sh", "-c", f"cat /dev/fd/{reading}"])
     subprocess.run(arguments, pass_fds=[reading], timeout=30, check=True, stdout=subprocess.DEVNULL)
     os.close(reading)
-    assert _report(result)[1] == b"token"
+    assert _report(result)["out"] == b"token"
 
 
 def test_the_command_has_the_default_action_for_a_broken_pipe(capture: Capture) -> None:
     report = capture(["sh", "-c", "yes | head -n 1"])
-    assert (report[1], report[2]) == (b"y\n", b"")
+    assert (report["out"], report["err"]) == (b"y\n", b"")
 
 
 # Exit status
@@ -374,7 +379,7 @@ def test_a_script_without_an_interpreter_line_runs_as_in_a_shell(
     script = tmp_path / "script"
     script.write_text('echo "$1"\n')
     script.chmod(0o755)
-    assert capture([str(script), "hello"])[1] == b"hello\n"
+    assert capture([str(script), "hello"])["out"] == b"hello\n"
 
 
 def test_a_missing_folder_is_not_found_and_a_file_is_not_a_folder(
@@ -413,7 +418,7 @@ def test_a_time_out_ends_the_whole_group_and_is_124(capture: Capture) -> None:
     )
     assert (report["status"], report["signal"], report["timed_out"]) == (124, 15, True)
     assert report["duration"] < 3
-    assert all(gone(int(pid)) for pid in report[1].split())
+    assert all(gone(int(pid)) for pid in report["out"].split())
 
 
 def test_what_ignores_sigterm_is_killed_after_the_grace_period(capture: Capture) -> None:
@@ -444,7 +449,7 @@ def test_a_grandchild_that_ignores_sigterm_ends_although_the_command_obeyed(
     )
     report = capture(python(code), timeout=0.5, grace=0.3)
     assert (report["status"], report["signal"], report["drained"]) == (124, 15, True)
-    wait_until(lambda: gone(int(report[1])), 2)
+    wait_until(lambda: gone(int(report["out"])), 2)
 
 
 def test_a_stopped_command_ends_at_the_time_out_as_well(capture: Capture) -> None:
@@ -462,7 +467,7 @@ def test_a_signal_is_passed_on_and_the_rest_of_the_output_is_still_read(
     time.sleep(0.3)
     running.process.send_signal(number)
     report = running.report()
-    assert (report[1], report["status"]) == (b"ready\ncaught\n", 7)
+    assert (report["out"], report["status"]) == (b"ready\ncaught\n", 7)
     assert running.process.returncode == 0
 
 
@@ -494,7 +499,7 @@ def test_a_signal_that_is_ignored_here_stays_ignored(tmp_path: Path) -> None:
         ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *arguments],
         timeout=30, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    assert _report(result)[1] == b"alive\n"
+    assert _report(result)["out"] == b"alive\n"
 
 
 def test_a_command_ends_when_we_are_killed_and_it_goes_on_writing(background: Background) -> None:
@@ -504,12 +509,32 @@ def test_a_command_ends_when_we_are_killed_and_it_goes_on_writing(background: Ba
     wait_until(lambda: gone(running.pid))
 
 
+def test_signals_in_the_first_moments_are_passed_on_and_not_lost(tmp_path: Path) -> None:
+    """The command is ended, whenever the signal comes: before, while or after it is spawned."""
+    code = DRIVER.replace("child = start", "print('starting', flush=True)\n    child = start")
+    for delay in (0.0, 0.001, 0.003, 0.006, 0.01, 0.02):
+        result = tmp_path / f"{delay}.json"
+        arguments = _arguments(result, ["sleep", "61.5"])
+        arguments[2] = code
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay)
+        process.send_signal(signal.SIGTERM)
+        output = process.communicate(timeout=10)[0]
+        if b"finished" in output:
+            assert _report(result)["signal"] == signal.SIGTERM
+        else:  # before anything was spawned
+            assert process.returncode == -signal.SIGTERM
+            assert b"started" not in output
+
+
 # Processes that outlive the command
 
 
 def test_output_of_a_background_process_is_read_until_it_ends(capture: Capture) -> None:
     report = capture(["sh", "-c", "(sleep 0.5; echo late) & echo early"])
-    assert (report[1], report["drained"]) == (b"early\nlate\n", True)
+    assert (report["out"], report["drained"]) == (b"early\nlate\n", True)
     assert report["duration"] < 0.4
 
 
@@ -518,7 +543,7 @@ def test_a_background_process_that_holds_the_output_is_left_after_the_drain_time
 ) -> None:
     began = time.monotonic()
     report = capture(["sh", "-c", "sleep 60 & echo $!"], drain=0.4)
-    pid = int(report[1])
+    pid = int(report["out"])
     assert (report["status"], report["drained"]) == (0, False)
     assert time.monotonic() - began < 5
     assert not gone(pid)
@@ -551,8 +576,8 @@ def test_ten_at_once_lose_nothing(background: Background) -> None:
     ]
     for n, one in enumerate(running):
         report = one.report()
-        assert report[1].split() == [b"%d" % i for i in range(n * 1000, (n + 1) * 1000 + 1)]
-        assert (report[2], report["status"]) == (b"1\n2\n3\n4\n5\n", n)
+        assert report["out"].split() == [b"%d" % i for i in range(n * 1000, (n + 1) * 1000 + 1)]
+        assert (report["err"], report["status"]) == (b"1\n2\n3\n4\n5\n", n)
 
 
 # Out of memory
@@ -657,7 +682,7 @@ def test_a_command_reads_what_is_typed_and_gives_the_terminal_back(
     session.read_until(b"finished")
     session.write(b"three\n")
     session.read_until(b"back three")
-    assert _report(result)[1] == b"got one\nand two\n"
+    assert _report(result)["out"] == b"got one\nand two\n"
 
 
 def test_ctrl_c_reaches_the_command_alone_and_the_summary_is_still_given(
@@ -670,7 +695,7 @@ def test_ctrl_c_reaches_the_command_alone_and_the_summary_is_still_given(
     session.write(b"\x03")
     session.read_until(b"finished")
     report = _report(result)
-    assert (report["status"], report["signal"], report[1]) == (130, 2, b"ready\n")
+    assert (report["status"], report["signal"], report["out"]) == (130, 2, b"ready\n")
 
 
 def test_the_modes_of_the_terminal_are_put_back_after_a_command_was_killed(
@@ -704,7 +729,7 @@ def test_ctrl_z_stops_both_and_fg_continues_both(terminal: Terminal, tmp_path: P
     time.sleep(0.2)
     session.write(b"typed\n")
     session.read_until(b"finished")
-    assert _report(result)[1] == b"typed\n"
+    assert _report(result)["out"] == b"typed\n"
 
 
 def test_in_a_pipeline_the_terminal_stays_with_the_pager_until_the_command_asks(
@@ -721,4 +746,4 @@ def test_in_a_pipeline_the_terminal_stays_with_the_pager_until_the_command_asks(
     session.read_until(b"pager k")
     session.write(b"answer\n")
     session.read_until(b"finished")
-    assert _report(result)[1] == b"a\nanswer\n"
+    assert _report(result)["out"] == b"a\nanswer\n"
