@@ -64,6 +64,7 @@ USER_ONLY = ("retention.", "storage.")
 REFUSED_IF_WRONG = ("storage.database_url", "storage.redis_url")
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?\s*", re.IGNORECASE)
+_SIZE_SCHEMA = r"^\s*[0-9]+(\.[0-9]+)?\s*[kKmMgGtT]?([iI]?[bB])?\s*$"  # the same, for editors
 _URLS = {
     "storage.database_url": (re.compile(r"(sqlite|postgresql)(\+\w+)?://"), "postgresql://host/db"),
     "storage.redis_url": (re.compile(r"(rediss?|unix)://"), "redis://localhost:6379/0"),
@@ -76,9 +77,12 @@ def model() -> type[BaseModel]:
     return _model_of(Config, "")
 
 
-def general(key: str) -> str:
-    """A key with the names that users choose replaced by a star, as DESCRIPTIONS has it."""
-    return re.sub(r"^(summary\.types|patterns)\..+(?=\.)", r"\1.*", key)
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a configuration file."""
+    return model().model_json_schema() | {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Slipstream configuration",
+    }
 
 
 def _model_of(plain: Any, prefix: str) -> type[BaseModel]:
@@ -104,8 +108,9 @@ def _field(key: str, hint: Any, default: Any) -> tuple[Any, Any]:
     if key in _URLS:
         hint = Annotated[hint, BeforeValidator(_url(key))]
     elif bounds := BOUNDS.get(key.replace(".types.*", "")):
-        hint = Annotated[hint, BeforeValidator(_number)]
-        return hint, Field(default, ge=bounds[0], le=bounds[1], description=about)
+        number = Annotated[hint, Field(ge=bounds[0], le=bounds[1])]
+        written: Any = number | Annotated[str, Field(pattern=_SIZE_SCHEMA)]
+        hint = Annotated[number, BeforeValidator(_number, written if "bytes" in key else number)]
     return hint, Field(default, description=about)
 
 

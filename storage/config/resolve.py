@@ -27,6 +27,8 @@ from slipstream.storage.config.sources import Sources
 from slipstream.storage.config.yaml_file import Setting, keys, parse, suggestion
 from slipstream.storage.errors import ConfigError
 
+DEFAULT = "default"  # where a value comes from that nobody set
+
 PatternCheck = Callable[[Sequence[Pattern]], Sequence[str | None]]
 """Says for each pattern why the scan engine cannot take it, or None."""
 
@@ -202,3 +204,19 @@ def _with(part: Any, names: list[str], value: Any) -> Any:
     if len(names) > 1:
         value = _with(getattr(part, names[0]), names[1:], value)
     return part._replace(**{names[0]: value})
+
+
+def flatten(config: Config) -> dict[str, Any]:
+    """Every setting by its dotted name; patterns as a list of their fields."""
+    flat: dict[str, Any] = {}
+    for key in keys(model()):
+        value: Any = config
+        for name in key.split("."):
+            value = getattr(value, name)
+        flat[key] = value
+    for name, limits in config.summary.types.items():
+        for leaf, value in limits._asdict().items():
+            if value is not None:
+                flat[f"summary.types.{name}.{leaf}"] = value
+    flat["patterns"] = [pattern._asdict() for pattern in config.patterns]
+    return flat

@@ -1,0 +1,7 @@
+"""`python -m slipstream.cli`: the same as `slip`."""
+
+import sys
+
+from slipstream.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,182 @@
+"""`slip`: finds the command, and turns whatever happens into an exit status.
+
+Exit status: 0 done; 1 failed; 2 usage; 3 regression found; 4 not found; 130 interrupted; 141 the
+reader of a pipe went away. `slip run` gives the status of its command.
+
+Commands on which an agent waits are tried by their fast function first, which parses for itself:
+importing Typer takes longer than all that they do. What it does not know (`--help`, a wrong
+option) it leaves to Typer by returning None.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from slipstream.cli import output
+from slipstream.storage import logs
+from slipstream.storage.errors import SlipError
+
+if TYPE_CHECKING:
+    import typer
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141  # as a shell shows a command that SIGPIPE ended
+
+# function(arguments after the command's name) -> exit status, or None: ask Typer
+FAST = {
+    "run": "slipstream.cli.run:fast",
+    "summarize": "slipstream.cli.summarize:fast",
+    "log": "slipstream.cli.log:fast",
+    "summary": "slipstream.cli.summary:fast",
+}
+
+# function(app): adds the command to the Typer app
+COMMANDS = {
+    "run": "slipstream.cli.run_options:register",
+    "summarize": "slipstream.cli.summarize_options:register",
+    "summary": "slipstream.cli.summary_options:register",
+    "log": "slipstream.cli.log_options:register",
+    "types": "slipstream.cli.types:register",
+    "demo": "slipstream.cli.demo:register",
+    "config": "slipstream.cli.config:register",
+    "audit": "slipstream.cli.audit:register",
+    "doctor": "slipstream.cli.doctor:register",
+}
+
+FLAGS = {
+    "-q": "quiet",
+    "--quiet": "quiet",
+    "-v": "verbose",
+    "--verbose": "verbose",
+    "--debug": "debug",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments after the program's name; default: the process's own.
+
+    Returns:
+        The exit status.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    output.prepare_streams()
+    arguments, options = split_flags(arguments)
+    output.set_options(options)
+    logs.configure(verbose=options.verbose, debug=options.debug)
+    logs.trace_id()
+    started = time.monotonic()
+    status = _guarded(arguments)
+    seconds = round(time.monotonic() - started, 3)
+    if arguments and arguments[0] in COMMANDS:
+        logs.info("command.done", command=arguments[0], status=status, seconds=seconds)
+    return status
+
+
+def _guarded(arguments: list[str]) -> int:
+    """Run one command; whatever it raises becomes one sentence and an exit status."""
+    try:
+        status = run(arguments)
+        sys.stdout.flush()
+        return status
+    except SlipError as error:
+        return _failed(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:
+        frame = error.__traceback__
+        while frame and frame.tb_next:
+            frame = frame.tb_next
+        where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
+        logs.error("slip.crashed", kind=type(error).__name__, where=where)
+        return _failed(
+            f"internal error ({type(error).__name__}: {error}); this is a mistake in Slipstream, "
+            "run it again with --debug to see where.",
+            1,
+        )
+
+
+def split_flags(arguments: list[str]) -> tuple[list[str], output.Options]:
+    """Take the options that hold for every command from before the command's name."""
+    chosen = {}
+    rest = list(arguments)
+    while rest and rest[0] in FLAGS:
+        chosen[FLAGS[rest.pop(0)]] = True
+    if rest and rest[0] not in FAST and "--" not in rest:
+        for flag in [argument for argument in rest if argument in FLAGS]:
+            rest.remove(flag)
+            chosen[FLAGS[flag]] = True
+    return rest, output.Options(**chosen)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command by its fast function, else by Typer.
+
+    Raises:
+        SlipError: It failed, or there is no such command.
+    """
+    name = arguments[0] if arguments else ""
+    if name in FAST and "_SLIP_COMPLETE" not in os.environ:
+        fast = _function(FAST[name])
+        if fast and (status := fast(arguments[1:])) is not None:
+            return int(status)
+    return _run_typer(arguments, name)
+
+
+def build_app(only: str = "") -> typer.Typer:
+    """The Typer app, with all commands or, to save time, only one."""
+    from slipstream.cli.root import make_app
+
+    app = make_app()
+    for name in [only] if only else COMMANDS:
+        if register := _function(COMMANDS[name]):
+            register(app)
+    return app
+
+
+def _run_typer(arguments: list[str], name: str) -> int:
+    import typer
+
+    from slipstream.cli.root import reject_unknown
+
+    reject_unknown(name, list(COMMANDS))
+    app = build_app(name if name in COMMANDS and "_SLIP_COMPLETE" not in os.environ else "")
+    try:
+        status = typer.main.get_command(app).main(
+            arguments or ["--help"], "slip", standalone_mode=False
+        )
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        return _failed(f"{error.format_message()} (`slip {name} --help` shows how)", 2)
+    return status if isinstance(status, int) else 0
+
+
+def _function(place: str) -> Callable[..., Any] | None:
+    module, _, name = place.partition(":")
+    try:
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None
+
+
+def _failed(text: str, status: int) -> int:
+    if output.options.debug:
+        import traceback
+
+        traceback.print_exc()
+    output.fail(text)
+    return status
