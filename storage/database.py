@@ -19,7 +19,6 @@ from slipstream.storage.paths import DATABASE, make_private
 SCHEMA = "0001"  # the newest migration; they are numbered so that strings compare
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 BUSY_SECONDS = 5.0  # how long a statement waits for another process's transaction
-PAGES_AFTER_PRUNE = 20_000  # given back to the file system at most at once: 80 MB
 
 
 def connect(home: Path) -> sqlite3.Connection:
@@ -85,6 +84,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def printable(text: str) -> str:
+    """Text that a database takes: what is not Unicode, in a path for one, becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def back_up(path: Path, revision: str) -> Path:

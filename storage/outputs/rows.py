@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slipstream.storage import events
-from slipstream.storage.database import transaction
+from slipstream.storage.database import printable, transaction
 from slipstream.storage.paths import make_private
 
 SMALL = 100 * 1024  # bytes in stored form, up to which an output is kept in the database
@@ -94,11 +94,6 @@ def insert(
                 "exit_status": capture.exit_status,
             },
         )
-
-
-def printable(text: str) -> str:
-    """Text that a database takes: bytes of a path that are not UTF-8 become replacement marks."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _keep(connection: sqlite3.Connection, folder: Path, content: Content) -> int:
