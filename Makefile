@@ -12,7 +12,7 @@ ARGS ?=
 .PHONY: help demo test lint format bench docs env constraints clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## Show real failing output of real tools as summaries, offline
 	@$(BIN)/slip demo
