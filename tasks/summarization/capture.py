@@ -150,7 +150,8 @@ class Child:
         try:
             while True:
                 if exited is None:
-                    if deadline is not None and now >= deadline:
+                    in_time = self._process.ended_at is not None  # we have not come to it yet
+                    if deadline is not None and now >= deadline and not in_time:
                         deadline, timed_out = None, True
                         self._end()
                 else:
@@ -169,7 +170,7 @@ class Child:
                 kind, number, data = self._next(min(due) - now)
                 now = time.monotonic()
                 if kind == EXITED:
-                    exited = (now, number)
+                    exited = (self._process.ended_at or now, number)
                 elif kind == STOPPED:
                     pause = self._process.stopped(number)
                     now = time.monotonic()

@@ -45,9 +45,11 @@ class Process:
     Attributes:
         pid: Its process id and that of its group.
         job_control: Whether stop signals have to be passed on.
+        ended_at: When it ended, by the monotonic clock; None while it runs.
     """
 
     job_control = True
+    ended_at: float | None = None
 
     def __init__(
         self,
@@ -143,9 +145,11 @@ class Process:
             try:
                 _, status = os.waitpid(self.pid, os.WUNTRACED)
             except ChildProcessError:  # SIGCHLD is ignored here: the kernel told nobody
+                self.ended_at = time.monotonic()
                 self._events.put((3, 0, b""))
                 return
             if not os.WIFSTOPPED(status):
+                self.ended_at = time.monotonic()
                 self._events.put((3, os.waitstatus_to_exitcode(status), b""))
                 return
             self._events.put((4, os.WSTOPSIG(status), b""))

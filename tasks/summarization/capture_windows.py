@@ -35,9 +35,11 @@ class Process:
     Attributes:
         pid: Its process id.
         job_control: Whether stop signals have to be passed on; there are none.
+        ended_at: When it ended, by the monotonic clock; None while it runs.
     """
 
     job_control = False
+    ended_at: float | None = None
 
     def __init__(
         self,
@@ -110,7 +112,9 @@ class Process:
 
     def _wait(self) -> None:
         # A program that Ctrl-C ended exits with 0xC000013A; keep that as it is.
-        self._events.put((3, self._process.wait(), b""))
+        status = self._process.wait()
+        self.ended_at = time.monotonic()
+        self._events.put((3, status, b""))
 
     def _read(self, fd: int, stream: int) -> None:
         while not self._closed:

@@ -47,6 +47,7 @@ report = {}
 try:
     child = start(options["command"], cwd=options["cwd"], env=options["env"])
     print("started", child.pid, flush=True)
+    time.sleep(options["late"])
     exit = child.pump(on_chunk, on_idle, options["timeout"], on_tick,
                       grace=options["grace"], drain=options["drain"])
     report = exit._asdict()
@@ -78,7 +79,7 @@ class Running(NamedTuple):
 
 def _arguments(result: Path, command: list[str], **options: Any) -> list[str]:
     defaults = {"cwd": None, "env": None, "timeout": None, "grace": 5.0, "drain": 2.0}
-    settings = {**defaults, "keep": True, "slow": 0, "command": command, **options}
+    settings = {**defaults, "keep": True, "slow": 0, "late": 0, "command": command, **options}
     return [sys.executable, "-c", DRIVER, json.dumps(settings), str(result)]
 
 
@@ -419,6 +420,13 @@ def test_a_time_out_ends_the_whole_group_and_is_124(capture: Capture) -> None:
     assert (report["status"], report["signal"], report["timed_out"]) == (124, 15, True)
     assert report["duration"] < 3
     assert all(gone(int(pid)) for pid in report["out"].split())
+
+
+def test_a_command_that_ended_before_it_was_looked_at_did_not_time_out(capture: Capture) -> None:
+    """What we import meanwhile may take longer than the time-out; its duration is its own."""
+    report = capture(["true"], timeout=0.4, late=0.6)
+    assert (report["status"], report["timed_out"]) == (0, False)
+    assert report["duration"] < 0.4
 
 
 def test_what_ignores_sigterm_is_killed_after_the_grace_period(capture: Capture) -> None:
