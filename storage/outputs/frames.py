@@ -32,7 +32,7 @@ FRAME_BYTES = 1 << 20  # raw bytes at which a frame is closed: unpacked in 1 to 
 RAW_BELOW = 4096  # bytes; under it compressing saves less than importing zstandard costs
 LEVEL = 1  # zstd; level 3 takes twice the time for the same size on logs
 
-_HEADER = Struct("<B3xIIIII")  # codec, raw bytes, payload bytes, runs bytes, newlines, CRC
+_HEADER = Struct("<IIIIII")  # codec, raw bytes, payload bytes, runs bytes, newlines, CRC
 _TRAILER = Struct("<8sQQQ32sI")
 _RAW, _ZSTD = 0, 1
 _STREAMS_BYTES = 1 << 16  # of runs that are compressed together
@@ -144,6 +144,8 @@ class StoredLog:
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
         self.index = FrameIndex()
+        if source.read(len(MAGIC)) != MAGIC:
+            raise Damaged("its beginning is damaged")
         size = source.seek(0, 2)
         source.seek(max(0, size - _TRAILER.size))
         tail = source.read(_TRAILER.size)
