@@ -56,7 +56,7 @@ def load(dumped: bytes, patterns: Sequence[Pattern]) -> Engine:
         try:
             import hyperscan
 
-            database = hyperscan.loadb(bytearray(dumped), hyperscan.HS_MODE_BLOCK)
+            database = hyperscan.loadb(bytes(dumped), hyperscan.HS_MODE_BLOCK)
             database.scratch = hyperscan.Scratch(database)
             return _Hyperscan(database)
         except Exception:  # made on another CPU or by another version: compile again
