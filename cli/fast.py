@@ -70,24 +70,3 @@ def parse(
             values[key] = read
     return values, operands
 
-
-def write(text: str) -> None:
-    """Print text as UTF-8, whatever the terminal's encoding is called."""
-    import sys
-
-    sys.stdout.flush()
-    data = text.encode("utf-8", "replace")
-    stream = getattr(sys.stdout, "buffer", None)
-    if stream is None:
-        sys.stdout.write(text)
-    else:
-        stream.write(data)
-    sys.stdout.flush()
-
-
-def warn(sentences: Sequence[str]) -> None:
-    """Print sentences on standard error."""
-    import sys
-
-    for sentence in sentences:
-        print(f"slip: {sentence}", file=sys.stderr)

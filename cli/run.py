@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slipstream.cli.fast import Many, parse, warn, write
+from slipstream.cli import output
+from slipstream.cli.fast import Many, parse
 from slipstream.storage.errors import UsageError
 from slipstream.tasks.summarization.capture import start
 
@@ -64,7 +65,8 @@ def run(
     request = Request(tuple(command), cwd or "", type or "", profile or "summary", max_bytes)
     produced, status = run_command(child, home, config, request, timeout=timeout, tee=tee)
     show(produced, json)
-    warn([*problems, *problem, *produced.warnings])
+    for sentence in (*problems, *problem, *produced.warnings):
+        output.warn(sentence)
     return status
 
 
@@ -108,10 +110,8 @@ def limit(max_bytes: int | None) -> tuple[int | None, tuple[str, ...]]:
 def show(produced: Any, as_json: bool) -> None:
     """Print a summary, as text or as JSON."""
     if as_json:
-        import json
-
         from slipstream.tasks.summarization.report import to_json
 
-        write(json.dumps(to_json(produced), ensure_ascii=False, indent=1) + "\n")
+        output.print_json(to_json(produced))
     else:
-        write(produced.text + "\n")
+        print(produced.text)

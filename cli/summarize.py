@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from slipstream.cli.fast import parse, warn
+from slipstream.cli import output
+from slipstream.cli.fast import parse
 from slipstream.cli.run import limit, settings, show
 from slipstream.storage.errors import NotFoundError, SlipError
 
@@ -47,20 +49,31 @@ def summarize(
         SlipError: It cannot be read.
     """
     from slipstream.tasks.summarization.model import Outcome
-    from slipstream.tasks.summarization.produce import (
-        Request,
-        command_words,
-        read_file,
-        summarise_chunks,
-    )
+    from slipstream.tasks.summarization.produce import Request, command_words, summarise_chunks
 
     config, home, problems = settings(profile, type)
     max_bytes, problem = limit(max_bytes)
     request = Request(command_words(command), "", type or "", profile or "summary", max_bytes)
+    with opened(file) as chunks:
+        produced = summarise_chunks(chunks, home, config, request, Outcome(exit_code))
+    show(produced, json)
+    for sentence in (*problems, *problem, *produced.warnings):
+        output.warn(sentence)
+    return 0
+
+
+@contextmanager
+def opened(file: str) -> Iterator[Iterable[bytes]]:
+    """The bytes of a file, or of standard input for "-".
+
+    Raises:
+        NotFoundError: There is no such file.
+        SlipError: It is a folder, or cannot be read.
+    """
+    from slipstream.tasks.summarization.produce import read_file
+
     try:
-        produced = summarise_chunks(
-            read_file(file), home, config, request, Outcome(exit_code)
-        )
+        yield read_file(file)
     except FileNotFoundError as error:
         raise NotFoundError(f"There is no file {file!r}.") from error
     except IsADirectoryError as error:
@@ -70,6 +83,3 @@ def summarize(
         ) from error
     except OSError as error:
         raise SlipError(f"{file!r} cannot be read: {error.strerror or error}.") from error
-    show(produced, json)
-    warn([*problems, *problem, *produced.warnings])
-    return 0

@@ -5,6 +5,7 @@ This is what `slip run` and `slip summarize` wait for, and what the flow calls: 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slipstream.storage.config.settings import Config
 from slipstream.storage.config.settings import limits as configured_limits
+from slipstream.storage.errors import StorageError
 from slipstream.storage.outputs.store import OutputStore
-from slipstream.storage.paths import CACHE
+from slipstream.storage.paths import CACHE, make_private
 from slipstream.tasks.summarization.model import Limits, Log, Outcome
 from slipstream.tasks.summarization.rules import ruleset
 from slipstream.tasks.summarization.scan import Scanner
@@ -61,6 +63,9 @@ class Producer:
         self._request = request
         self._started = time.time_ns()
         self._cache = home / CACHE
+        with contextlib.suppress(StorageError):  # said later: the log could not be kept
+            make_private(home)
+            make_private(self._cache)
         self._rules = ruleset(self._cache, config.patterns)
         self.scanner = Scanner(self._rules.rules, self._rules.engine)
         self._store = OutputStore(home)
@@ -80,6 +85,7 @@ class Producer:
     ) -> Produced:
         """Store the rest, analyse, render and save."""
         from slipstream.tasks.summarization.analyse import analyse
+        from slipstream.storage.summaries import summary_id
         from slipstream.tasks.summarization.render import render
 
         request, config = self._request, self._config
@@ -95,7 +101,8 @@ class Producer:
         room = limits._replace(max_bytes=limits.max_bytes - REDACTED_ROOM)
         text = render(analysis, log, outcome, room)
         text, redacted = self._redact(text)
-        produced = Produced(_name(log, request, limits), text, log, outcome, analysis, redacted, ())
+        name = summary_id(log.sha256, request.command, request.type, *limits)
+        produced = Produced(name, text, log, outcome, analysis, redacted, ())
         return self._save(produced)
 
     def _stored(self, outcome: Outcome, signal: int | None, complete: bool) -> Log:
@@ -125,18 +132,10 @@ class Producer:
         from slipstream.tasks.summarization.report import save
 
         try:
-            save(self._home, produced, self._request)
+            save(self._store.connection, produced, self._request.command)
         except Exception as error:  # the summary is shown even when it cannot be kept
-            return produced._replace(warnings=(f"the summary could not be kept: {error}",))
+            return produced._replace(warnings=(f"The summary could not be kept: {error}",))
         return produced
-
-
-def _name(log: Log, request: Request, limits: Limits) -> str:
-    """The summary's id: a digest of the log and of all that it was made with."""
-    import hashlib
-
-    parts: list[Any] = [log.sha256, request.command, request.type, *limits]
-    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def summarise_chunks(
@@ -151,6 +150,19 @@ def summarise_chunks(
     for chunk in chunks:
         producer.take(chunk)
     return producer.finish(outcome)
+
+
+def analyse_chunks(
+    chunks: Iterable[bytes], home: Path, config: Config, command: tuple[str, ...]
+) -> Analysis:
+    """What the bytes say, without keeping them."""
+    from slipstream.tasks.summarization.analyse import analyse
+
+    rules = ruleset(home / CACHE, config.patterns)
+    scanner = Scanner(rules.rules, rules.engine)
+    for chunk in chunks:
+        scanner.feed(chunk)
+    return analyse(scanner.finish(command), rules, Outcome())
 
 
 def run_command(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from slipstream.tasks.summarization.analyse import Analysis
 from slipstream.tasks.summarization.detect import Detected
-from slipstream.tasks.summarization.evidence import evidence, take
+from slipstream.tasks.summarization.evidence import evidence
 from slipstream.tasks.summarization.excerpt import line_text, size
 from slipstream.tasks.summarization.fit import fit
 from slipstream.tasks.summarization.model import Limits, Log, Outcome, Severity, Tally
@@ -78,9 +78,8 @@ def render(
     room = limits.max_bytes - size(head) - size(foot) - 200
     fitted = fit(doc, findings, room, limits, log.id)
     shown = {i for item in (*fitted.errors, *fitted.warnings, *fitted.infos) for i in item.lines}
-    verdicts = [f for f in findings if f.kind in ("build", "ci") and f.severity >= Severity.ERROR]
-    runs = evidence(doc, analysis.guesses, verdicts, bool(analysis.failed))
-    extra = take(doc, runs, shown, fitted.room - 100)
+    errors = [f for f in findings if f.severity >= Severity.ERROR]
+    extra = evidence(doc, errors, analysis.guesses, shown, fitted.room - 100, bool(analysis.failed))
     parts = [head]
     for title, items, left_out in (
         ("Errors", fitted.errors, fitted.left_errors),

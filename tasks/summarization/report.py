@@ -12,9 +12,14 @@ from slipstream.tasks.summarization.model import Finding, Frame, Severity
 from slipstream.tasks.summarization.rank import digest
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from slipstream.storage.summaries import FindingRecord
     from slipstream.tasks.summarization.produce import Produced
 
 SCHEMA = "slipstream.summary/1"
+ROWS = 1_000
+"""Findings that become rows of their own; the JSON holds all."""
 
 
 def to_json(produced: Produced) -> dict[str, Any]:
@@ -97,3 +102,40 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 def _frame(frame: Frame) -> dict[str, Any]:
     return {"function": frame.function, "file": frame.file, "line": frame.line, "own": frame.own}
+
+
+def save(connection: sqlite3.Connection, produced: Produced, command: tuple[str, ...]) -> None:
+    """Keep the summary and its findings.
+
+    Raises:
+        sqlite3.Error: They could not be kept.
+    """
+    import json
+
+    from slipstream.storage import summaries
+
+    data = to_json(produced)
+    findings = produced.analysis.findings
+    record = summaries.SummaryRecord(
+        produced.id,
+        produced.log.sha256,
+        data["type"],
+        {True: "failed", False: "passed", None: "unknown"}[produced.analysis.failed],
+        command,
+        produced.outcome.exit_status,
+        data["counts"]["fatal"] + data["counts"]["error"],
+        data["counts"]["warning"],
+        len(produced.text.encode()),
+        json.dumps(data, ensure_ascii=False),
+    )
+    summaries.save(connection, record, [_row(finding) for finding in findings[:ROWS]])
+
+
+def _row(finding: Finding) -> FindingRecord:
+    from slipstream.storage.summaries import FindingRecord
+
+    return FindingRecord(
+        finding.severity.name.lower(), finding.message, finding.tool, finding.kind, finding.code,
+        finding.name, finding.file, finding.line, finding.column, *finding.span, finding.count,
+        finding.role,
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""`slip summarize --flow`: the same summaries as a Prefect flow, for many logs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from slipstream.cli import output
+from slipstream.storage.errors import UsageError
+from slipstream.storage.paths import home
+
+
+def summarize_flow(
+    paths: Sequence[str],
+    *,
+    command: str = "",
+    exit_code: int | None = None,
+    type: str | None = None,
+    max_bytes: int | None = None,
+    profile: str | None = None,
+    json: bool = False,
+) -> int:
+    """Run the flow `summarize-output` in this process and print its summaries.
+
+    Returns:
+        0, or 1 when a log could not be summarised.
+    """
+    from slipstream.cli.run import limit, settings
+    from slipstream.flows import environment
+    from slipstream.tasks.summarization.files import find_logs
+
+    settings(profile, type)
+    max_bytes, problem = limit(max_bytes)
+    for sentence in problem:
+        output.warn(sentence)
+    if "-" in paths:
+        raise UsageError("--flow reads files, not standard input.")
+    find_logs(paths)  # a wrong path is said at once, not after the server's start
+    environment.prepare(home())
+    if not os.environ.get("PREFECT_API_URL"):
+        output.note("no Prefect server is set; a temporary one is started for this run.")
+    from slipstream.flows.summarize_output import SummarizeParameters, summarize_output
+
+    parameters = SummarizeParameters(
+        paths=list(paths), command=command, exit_code=exit_code, type=type or "",
+        profile=profile or "summary", max_bytes=max_bytes,
+    )  # fmt: skip
+    results = asyncio.run(summarize_output(parameters))
+    if json:
+        output.print_json(results)
+    else:
+        for result in results:
+            print(f"== {result['file']}")
+            print(result.get("text") or f"failed: {result['error']}")
+    sys.stdout.flush()
+    return 1 if any("error" in result for result in results) else 0

@@ -1,0 +1,32 @@
+"""Prefect's settings for everything that Slipstream runs: a home of its own, no telemetry.
+
+Call `prepare` before the first import of Prefect: it reads its settings once. A user's own Prefect
+profile is neither used nor changed; `PREFECT_API_URL` in the environment is, because it says which
+server is meant.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from slipstream.storage.paths import make_private
+
+START_SECONDS = 120
+"""The temporary server's first start on a new home takes longer than Prefect's own limit of 20 s."""
+
+
+def prepare(home: Path) -> None:
+    """Set the environment for Prefect below the data folder `home`; what is set already stays."""
+    folder = make_private(home / "prefect")
+    for name, value in {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(START_SECONDS),
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "1",
+    }.items():
+        os.environ.setdefault(name, value)
