@@ -1,0 +1,46 @@
+"""What holds for all tests: nothing touches the data or the settings of whoever runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Slip = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A data folder and settings of the session's own; a test that stores wants `home`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SLIPSTREAM_")]:
+            patch.delenv(name)
+        folder = tmp_path_factory.mktemp("slipstream")
+        patch.setenv("SLIPSTREAM_HOME", str(folder / "home"))
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        patch.setenv("NO_COLOR", "1")
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder of the test's own."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("SLIPSTREAM_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def slip() -> Slip:
+    """Runs `slip` as a process of its own; keywords go to `subprocess.run`."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "slipstream.cli", *arguments]
+        defaults = {"capture_output": True, "text": True, "timeout": 60, "encoding": "utf-8"}
+        return subprocess.run(command, **(defaults | options))  # type: ignore[call-overload,no-any-return]
+
+    return run
