@@ -47,13 +47,13 @@ def gnu(doc: Document, i: int, rule: Rule) -> Extracted:
     tidy = rx(r"(?:clang-(?:analyzer|diagnostic)|bugprone|modernize|readability|cppcoreguidelines|google|misc|cert|hicpp|performance|llvm|abseil|portability)-").match(code)
     return finding(
         plain, rule, start, last, found.message or code, severity=found.severity,
-        tool="clang-tidy" if tidy else "cppcheck" if checked else _compiler(found.file),
+        tool="clang-tidy" if tidy else "cppcheck" if checked else _compiler(doc, found.file),
         kind="lint" if tidy or checked else "compiler", file=found.file, line=found.line, column=found.column, code=code,
         focus=tuple(focus) if (start, last) != (at, end) else (),
     )  # fmt: skip
 
 
-def _compiler(file: str) -> str:
+def _compiler(doc: Document, file: str) -> str:
     extension = file.rpartition(".")[2].lower()
     if extension in ("cu", "cuh"):
         return "nvcc"
@@ -61,6 +61,8 @@ def _compiler(file: str) -> str:
         return "gnat"
     if extension in ("s", "asm"):
         return "as"
+    if any("clang" in word for word in doc.command[:3]):
+        return "clang"
     return "gfortran" if rx(r"f(?:or|\d\d)?$").match(extension) else "gcc"
 
 

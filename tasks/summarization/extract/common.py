@@ -44,8 +44,11 @@ def finding(
     doc: Document, rule: Rule, first: int, last: int, message: str, **more: Any
 ) -> Finding:
     """A finding of `rule` that was read from lines `first` to `last` (document indices)."""
+    severity: Severity | None = more.pop("severity", None)
+    if severity is None:  # not `or`: INFO is 0
+        severity = rule.severity
     return Finding(
-        more.pop("severity", None) or rule.severity or Severity.INFO,
+        Severity.INFO if severity is None else severity,
         message,
         more.pop("tool", rule.tool),
         more.pop("kind", rule.kind),

@@ -66,7 +66,7 @@ def _rule(name: str, pattern: str, tool: str, *examples: str, kind: str = "lint"
 RULES: tuple[Rule, ...] = (
     _rule("eslint", rf"(?:✖|⚠|✗|×|‼) {COLOR}[0-9]+ (?:problem|error|warning)", "eslint",
           "✖ 7 problems (6 errors, 1 warning)", "⚠ 48 warnings"),
-    _rule("compact", rf"^{COLOR}[0-9]+ (?:problem|error|violation|issue)s?\.?(?: \(|{COLOR}\r?$)", "eslint", "7 problems", "3 errors"),
+    _rule("compact", rf"^{COLOR}[0-9]+ (?:problem|violation|issue)s?\.?(?: \(|{COLOR}\r?$)", "eslint", "7 problems"),
     _rule("ruff", r"^(?:\x1b\[[0-9;]*m)*Found [0-9]+ (?:error|diagnostic|issue|warning|violation|misspelling)s?(?: \(|\.\r?$|\r?$)", "ruff", "Found 3 errors.",
           "Found 5 errors (2 fixed, 3 remaining)."),
     _rule("mypy", r"Found [0-9]+ errors? in [0-9]+ files? \((?:checked|errors)", "mypy",
@@ -86,7 +86,7 @@ RULES: tuple[Rule, ...] = (
     _rule("phpcs", r"FOUND [0-9]+ (?:ERROR|WARNING)S?\b", "phpcs", "FOUND 3 ERRORS AND 1 WARNING AFFECTING 3 LINES"),
     _rule("swiftlint", r"Done linting! Found [0-9]+ violation", "swiftlint",
           "Done linting! Found 2 violations, 0 serious in 1 file."),
-    _rule("javac", rf"{HEAD}[0-9]+ (?:error|warning)s?\r?$", "javac", "2 errors", "[INFO] 1 warning", kind="compiler"),
+    _rule("javac", rf"(?:^|\] ){COLOR}[0-9]+ (?:error|warning)s?\r?$", "compiler", "2 errors", "[INFO] 1 warning", kind="compiler"),
     _rule("scalac", rf"{HEAD}(?:one|two|three|four|five|six|[0-9]+) (?:error|warning)s? found", "scalac", "one error found", "two warnings found",
           kind="compiler"),
     _rule("scalastyle", rf"{HEAD}Found [0-9]+ (?:error|warning)s\r?$", "scalastyle", "Found 1 errors"),

@@ -8,13 +8,15 @@ application logs, stack frames and addresses name positions too.
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, number, rx
+from slipstream.tasks.summarization.extract.common import block_end, finding, number, rx
 from slipstream.tasks.summarization.extract.located import (
     COLOR,
     Diagnosis,
     code_of,
     diagnosis,
     excerpt_end,
+    notes_end,
+    or_error,
     severity_of,
     starts_line,
     view,
@@ -63,7 +65,10 @@ def bare_position(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def _made(doc: Document, i: int, rule: Rule, found: Diagnosis) -> Finding:
-    code, message, severity = found.code, found.message, found.severity
+    code, message, severity = found.code, found.message.removeprefix("[*] "), found.severity
+    unix = rx(r"(Error|Warning)/(.+)").match(code)
+    if unix:
+        severity, code = severity_of(unix[1]), unix[2]
     warning = rx(_PYTHON_WARNING).match(message)
     if warning or (code.endswith("Warning") and severity is None):
         code = warning[1] if warning else code
@@ -74,13 +79,30 @@ def _made(doc: Document, i: int, rule: Rule, found: Diagnosis) -> Finding:
         severity = severity_of(rated[1] or rated[2])
     if severity is None and rx(r"W\d{3}$").match(code):
         severity = Severity.WARNING
-    tool, kind = tool_of(doc, found.file, code)
+    tool, kind = tool_of(doc, found.file, code, message)
+    if tool == "pylint":
+        severity = severity_of({"E": "error", "F": "fatal", "I": "info"}.get(code[0], "warning"))
     plain, at = view(doc, i, found.before)
     last = excerpt_end(plain, at)
+    if last + 1 < len(plain) and plain.texts[last + 1].startswith("Found:"):
+        last = block_end(plain, last + 1)  # hlint's before and after
+    elif severity != Severity.INFO:
+        last = notes_end(plain, last, same=None if kind == "compiler" else (found.file, found.line))
+        last = max(last, _details_end(plain, at, last))
     return finding(
-        plain, rule, at, last, message, severity=severity or Severity.ERROR, tool=tool, kind=kind,
+        plain, rule, at, last, message, severity=or_error(severity), tool=tool, kind=kind,
         file=found.file, line=found.line, column=found.column, code=code,
     )  # fmt: skip
+
+
+def _details_end(doc: Document, i: int, last: int) -> int:
+    """Index of the end of the lines below a finding that are indented deeper than it."""
+    width = len(doc.texts[i]) - len(doc.texts[i].lstrip())
+    for j, text in doc.forward(last + 1, 16):
+        if not text.strip() or len(text) - len(text.lstrip()) < width + 2:
+            break
+        last = j
+    return last
 
 
 def bracketed(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -121,7 +143,7 @@ def quoted(doc: Document, i: int, rule: Rule) -> Extracted:
     severity = severity_of(word[1]) if word else None
     tool, kind = tool_of(doc, m[1], "")
     return finding(
-        doc, rule, i, excerpt_end(doc, i), m[4], severity=severity or Severity.ERROR, tool=tool,
+        doc, rule, i, excerpt_end(doc, i), m[4], severity=or_error(severity), tool=tool,
         kind=kind, file=m[1], line=number(m[2]), column=number(m[3]),
     )  # fmt: skip
 
@@ -139,7 +161,7 @@ def trailing_line(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     tool, kind = tool_of(doc, m[1], "")
     return finding(
-        doc, rule, i, i, m[3], severity=severity or Severity.ERROR, tool=tool, kind=kind,
+        doc, rule, i, i, m[3], severity=or_error(severity), tool=tool, kind=kind,
         file=m[1], line=number(m[4]), column=number(m[5]),
     )  # fmt: skip
 
@@ -150,19 +172,24 @@ def attributes(doc: Document, i: int, rule: Rule) -> Extracted:
     m = rx(r"::(error|warning|notice) ([^:]*(?::[^:]+)*?)::(.*)").search(text)
     if m:
         fields = dict(rx(r"(\w+)=([^,]*)").findall(m[2]))
-        message, word = m[3], m[1]
+        message, word = m[3].replace("%0A", " ").replace("%25", "%"), m[1]
+        again = diagnosis(message)
+        if again and fields.get("file", "").endswith(again.file) and not again.before:
+            message = f"{again.code} {again.message}" if again.code else again.message
     else:
         m = rx(r"^\s*(error|warning|info) file=(\S+) message=(.*?)(?: line=(\d+))?(?: column=(\d+))?$").search(text)
         if m is None:
             return None
         word, message = m[1], m[3]
         fields = {"file": m[2], "line": m[4] or "", "col": m[5] or ""}
+    titled = rx(r"^(?:(\w+) \()?([\w./@-]+)\)?$").match(fields.get("title", ""))
     code, message = code_of(message)
-    tool, kind = tool_of(doc, fields.get("file", ""), code)
+    code = titled[2] if titled else code
+    tool, kind = tool_of(doc, fields.get("file", ""), code, message)
     return finding(
         doc, rule, i, i, message, severity=severity_of(word), tool=tool, kind=kind,
         file=fields.get("file", ""), line=number(fields.get("line")),
-        column=number(fields.get("col")), code=fields.get("title", "") or code,
+        column=number(fields.get("col")), code=code,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from slipstream.tasks.summarization.extract.located import (
     MARKS,
     code_of,
     excerpt_end,
+    or_error,
     severity_of,
     view,
 )
@@ -43,11 +44,11 @@ def entry(doc: Document, i: int, rule: Rule) -> Extracted:
     file = heading(plain, at)
     if not file:
         return None
-    tool, kind = tool_of(doc, file, code)
+    tool, kind = tool_of(doc, file, code, message)
     if tool in ("javascript", "tsc", "yaml", "markdown"):
         tool = {"yaml": "yamllint", "markdown": "remark"}.get(tool, "eslint")
     return finding(
-        plain, rule, at, excerpt_end(plain, at), message, severity=severity or Severity.ERROR,
+        plain, rule, at, excerpt_end(plain, at), message, severity=or_error(severity),
         tool=tool, kind="lint" if kind == "compiler" else kind, file=file, line=number(m[3]),
         column=number(m[4]), code=code,
     )  # fmt: skip

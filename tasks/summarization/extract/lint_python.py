@@ -7,8 +7,10 @@ from slipstream.tasks.summarization.extract.blocks import HEAD
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.located import (
     COLOR,
+    code_of,
     diagnosis,
     excerpt_end,
+    is_caret,
     notes_end,
     severity_of,
     starts_line,
@@ -27,7 +29,11 @@ def mypy(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     pyright = " - " in doc.texts[i] or rx(r"report[A-Z]").match(found.code)
     plain, at = view(doc, i, found.before)
-    last = excerpt_end(plain, at)
+    message, code = found.message, found.code
+    last = _wrapped(plain, at)
+    if last > at:
+        code, message = code_of(" ".join([message, *(t.strip() for t in plain.texts[at + 1 : last + 1])]))
+    last = excerpt_end(plain, last)
     for j, text in plain.forward(last + 1, 12):  # pretty mypy wraps, pyright indents reasons
         if not rx(r"\s{4,}\S").match(text) or diagnosis(text):
             break
@@ -35,16 +41,29 @@ def mypy(doc: Document, i: int, rule: Rule) -> Extracted:
     if found.severity != Severity.INFO:
         last = notes_end(plain, last, same=(found.file, found.line))
     tool = command_tool(doc) or ("pyright" if pyright else "mypy")
+    about = at and rx(r"\S+: note: (?:In|At) [\w ]+").match(plain.texts[at - 1])
     return finding(
-        plain, rule, at, last, found.message, severity=found.severity, tool=tool, file=found.file,
-        line=found.line, column=found.column, code=found.code,
+        plain, rule, at - 1 if about else at, last, message, severity=found.severity, tool=tool,
+        file=found.file, line=found.line, column=found.column, code=code,
     )  # fmt: skip
+
+
+def _wrapped(doc: Document, i: int) -> int:
+    """Index of the last line of a message that --pretty wrapped: flush left, before the excerpt."""
+    for j, text in doc.forward(i + 1, 6):
+        if is_caret(doc.texts[j + 1] if j + 1 < len(doc) else "") and j > i + 1:
+            return j - 1
+        if not rx(r"[^\s]").match(text) or diagnosis(text) or rx(r"Found \d|\S+: note:").match(text):
+            return i
+        if rx(r"\[[\w-]+\]$").search(text):
+            return j
+    return i
 
 
 def formatter(doc: Document, i: int, rule: Rule) -> Extracted:
     """`would reformat a.py`, `error: cannot format a.py: Cannot parse: 1:3: jan~20`."""
     text = doc.texts[i].strip()
-    m = rx(r"would reformat:? (.+)$").search(text)
+    m = rx(r"[Ww]ould reformat:? (.+)$").search(text)
     if m:
         return finding(
             doc, rule, i, i, "would reformat", file=m[1].strip(), tool=command_tool(doc) or "black"
@@ -121,7 +140,7 @@ RULES: tuple[Rule, ...] = (
                   "  /src/a.py:1:2 - error: \"x\" is not defined (reportUndefinedVariable)"),
     ),
     Rule(
-        "black.file", rf"would reformat(?: |:)|{COLOR}cannot format {COLOR}\S", "black", "lint", Severity.ERROR, formatter, 20,
+        "black.file", rf"[Ww]ould reformat(?: |:)|{COLOR}cannot format {COLOR}\S", "black", "lint", Severity.ERROR, formatter, 20,
         examples=("would reformat src/a.py", "error: cannot format a.py: Cannot parse: 1:3: jan~20"),
     ),
     Rule(

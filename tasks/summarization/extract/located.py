@@ -100,7 +100,12 @@ class Diagnosis(NamedTuple):
 def severity_of(word: str) -> Severity | None:
     """How bad a word, a letter or a mark of a tool is; None when it is none of those."""
     plain = " ".join(word.lower().split())
-    return SEVERITIES.get(plain) or SEVERITIES.get(plain.rstrip("s")) if plain else None
+    return SEVERITIES.get(plain, SEVERITIES.get(plain.rstrip("s")))
+
+
+def or_error(severity: Severity | None) -> Severity:
+    """What does not say how bad it is, is an error: such tools print nothing else."""
+    return Severity.ERROR if severity is None else severity
 
 
 def spot(text: str) -> Spot | None:
@@ -192,14 +197,17 @@ def starts_line(before: str) -> bool:
     return not before or rx(CI_PREFIX).fullmatch(before) is not None
 
 
+_GUTTER = r"%?\s*(?:[>❱→]\s*)?(?:\d+\s*(?:\||│|┃|┆)|(?:\||│|┃|┆|·|╷|╵)(?:\s|$))"
+
+
 def is_caret(text: str) -> bool:
     """Whether a line only points at the source line above it (with a remark, perhaps)."""
-    return rx(r"\s*(?:\d*\s*[|│·]\s*)?[~-]*\^").match(text) is not None
+    return rx(r"\s*(?:\d*\s*[|│·]\s*)?(?:~[~\s-]*|-+)?(?:\^|~+\s*$)").match(text) is not None
 
 
 def is_gutter(text: str) -> bool:
     """Whether a line is part of a source excerpt with a margin: `12 | code` or `   | ^^^`."""
-    return rx(r"\s*(?:[>❱→]\s*)?(?:\d+\s*(?:\||│|┃|┆)|(?:\||│|┃|┆|·|╷|╵)(?:\s|$))").match(text) is not None
+    return rx(_GUTTER).match(text) is not None
 
 
 def excerpt_end(doc: Document, i: int, limit: int = 14) -> int:
@@ -214,6 +222,8 @@ def excerpt_end(doc: Document, i: int, limit: int = 14) -> int:
             k += 1
         elif is_caret(follower) and spot(text) is None:
             k += 2
+        elif k and is_caret(lines[k - 1][1]) and text.startswith("   ") and spot(text) is None:
+            k += 1  # clang's fix-it, below the caret
         else:
             break
         last = lines[k - 1][0]
@@ -268,13 +278,13 @@ def notes_end(doc: Document, last: int, *, same: tuple[str, int | None] | None =
     while last - begun < NOTE_LINES:
         ahead = last + 1
         for j, text in doc.forward(last + 1, 6):
-            if not rx(_INCLUDED).match(text):
+            if rx(_NOTE).search(text) or not rx(_INCLUDED).match(text):
                 ahead = j
                 break
         if ahead >= len(doc) or doc.numbers[ahead] - doc.numbers[last] != ahead - last:
             return last
         text = doc.texts[ahead]
-        if not rx(r"(?i)[\d)>\]]:? *(?:- )?(?:note|remark|help|message)\b").search(text):
+        if not rx(_NOTE).search(text):
             return last
         if same is not None:
             found = diagnosis(text)
@@ -284,6 +294,7 @@ def notes_end(doc: Document, last: int, *, same: tuple[str, int | None] | None =
     return last
 
 
+_NOTE = r"(?i)[\d)>\]]:? *(?:- )?(?:note|remark|help|message)\b"
 _INCLUDED = (
     r"(?:In file included from |\s+from .+[:,]$|In module imported |.*: (?:required (?:from|by)|recursively required)"
     r"|\s+(?:required from|inlined from) |.*:\s+(?:required from|\[ skipping)|.*: In (?:static |member |copy |"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.blocks import HEAD
 from slipstream.tasks.summarization.extract.common import block_end, finding, number, rx
-from slipstream.tasks.summarization.extract.located import COLOR
+from slipstream.tasks.summarization.extract.located import COLOR, starts_line
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tally
 
 
@@ -28,14 +28,14 @@ def closing(doc: Document, i: int, rule: Rule) -> Extracted:
     failed = "could not compile" in text or "aborting" in text
     said = Tally(rule.tool, rule.kind, doc.numbers[i], failed, tuple(counts), note=text.strip())
     if "could not compile" in text:
-        return [said, finding(doc, rule, i, i, text.strip().removeprefix("error: "), weight=1, role="cascade")]
+        return [said, finding(doc, rule, i, i, text.strip().removeprefix("error: "), severity=Severity.ERROR, weight=1, role="cascade")]
     return said
 
 
 def plain_error(doc: Document, i: int, rule: Rule) -> Extracted:
     """`error: linking with `cc` failed`, `error: no such command`, `error[E0601]: …` of cargo."""
     m = rx(r"^.*?\b(error|warning)(?:\[(\w+)\])?: (.+)$").match(doc.texts[i])
-    if m is None:
+    if m is None or not starts_line(doc.texts[i][: m.start(1)]):
         return None
     for _, text in doc.forward(i + 1, 8):
         if rx(r"\s*(?:-->|╭|┌)").match(text):

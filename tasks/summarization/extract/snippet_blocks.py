@@ -25,7 +25,9 @@ _LEVEL = (
     r"^(.*?)(?<![\w/.-])(fatal|[Ee]rror|ERROR|[Ww]arning|WARNING|[Nn]ote|[Hh]int|[Hh]elp|[Ii]nfo|advice|[×✖⚠☞ℹ!])"
     r"(?:\[([^\]]+)\])?(?::| ?(?=\[)|(?<=[×✖⚠☞ℹ!]))\s*(\S.*)$"
 )
-_RULE_FIRST = r"^(\s*)((?:[A-Z]{1,5}\d{2,5}|[a-z]+(?:[-(/][\w./)-]+)+))(?: \[\*\])?:? (.+)$"
+_RULE_FIRST = (
+    r"^(\s*)([A-Z]{1,5}\d{2,5}|[a-z]+(?:[-(/][\w./)-]+)+|[a-z]+(?=:))(?: \[\*\])?:? (?:\[\*\] )?(.+)$"
+)
 HEAD_LINES = 12
 """Lines above the arrow within which the message stands."""
 
@@ -46,13 +48,24 @@ def arrow(doc: Document, i: int, rule: Rule) -> Extracted:
         [message, *(t.strip() for t in plain.texts[top + 1 : here] if t.strip(" |│"))]
     )
     if not code:
-        code, message = code_of(message)
-    tool, kind = tool_of(doc, at[2], code)
+        code, message = _lint_of(plain, here, last) or code_of(message)[0], message
+    tool, kind = tool_of(doc, at[2], code, message)
+    if at[2].endswith((".py", ".pyi", ".ipynb")):
+        tool = "ty" if "-" in code and f"[{code}]" in doc.texts[first] else "ruff"
     focus = ((plain.numbers[top], plain.numbers[shown]),) if shown < last else ()
     return finding(
         plain, rule, top, last, message, severity=severity, tool=tool, kind=kind, file=at[2].strip(),
         line=number(at[3]), column=number(at[4]), code=code, focus=focus,
     )  # fmt: skip
+
+
+def _lint_of(doc: Document, i: int, last: int) -> str:
+    """rustc names a lint in a note: `#[warn(unused_imports)]`, clippy in its link."""
+    for text in doc.texts[i : last + 1]:
+        m = rx(r"#\[(?:warn|deny|forbid)\(([\w:]+)\)\]|rust-clippy/\S*#(\w+)|`-[DWF] ([\w:-]+)`").search(text)
+        if m:
+            return m[1] or (f"clippy::{m[2]}" if m[2] else m[3].replace("-", "_"))
+    return ""
 
 
 def _head(

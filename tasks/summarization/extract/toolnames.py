@@ -31,7 +31,7 @@ _CODES = (
     (r"-(W|f|pedantic)", "gcc"),
     (r"TS\d", "tsc"),
     (r"(CS|NETSDK|MSB|CA|SA|IDE|NU|AD|VSTHRD|FS|BC)\d{4}", "dotnet"),
-    (r"(C|LNK)\d{4}", "msvc"),
+    (r"(C|LNK|D|RC|CVT|NMAKE|U)\d{4}", "msvc"),
     (r"E\d{4}$", "rustc"),
     (r"SC\d{4}", "shellcheck"),
     (r"DL\d{4}", "hadolint"),
@@ -46,7 +46,7 @@ _CODES = (
 _CODES_BY_EXTENSION = {
     "go": ((r"(SA|S|ST|QF|U)\d{4}", "staticcheck"), (r"G\d{3}", "gosec"), (r"[a-z]", "golangci-lint")),
     "py": (
-        (r"[CRWEFI]\d{4}", "pylint"), (r"[CRWEF]:", "pylint"), (r"B\d{3}", "bandit"),
+        (r"[CRWEFI]\d{4}", "pylint"), (r"[CRWEF]:", "pylint"), (r"B[1-7]\d\d", "bandit"),
         (r"D\d{3}", "pydocstyle"), (r"[A-Z]{1,4}\d{2,4}", "flake8"), (r"[a-z]+(-[a-z]+)*$", "mypy"),
         (r"\w+Warning$", "python"), (r"SyntaxError", "python"),
     ),
@@ -95,16 +95,20 @@ def command_tool(doc: Document) -> str:
     return ""
 
 
-def tool_of(doc: Document, file: str, code: str) -> tuple[str, str]:
+def tool_of(doc: Document, file: str, code: str, message: str = "") -> tuple[str, str]:
     """Name and kind ("compiler" or "lint") of the tool that reported `code` in `file`."""
     name = command_tool(doc)
-    if not name and code:
-        name = next((tool for form, tool in _CODES if rx(form).match(code)), "")
     base = file.replace("\\", "/").rpartition("/")[2].lower()
     extension = base.rpartition(".")[2]
     if not name and code:
         forms = _CODES_BY_EXTENSION.get(extension, ())
         name = next((tool for form, tool in forms if rx(form).match(code)), "")
+        if name in ("flake8", "bandit", "pydocstyle", "mypy") and ("`" in message or code == "invalid-syntax"):
+            name = "ruff"  # it quotes code with backticks, the others with apostrophes
+        if name == "flake8" and any(t.startswith(("Found ", "[*] ")) for t in doc.texts[-4:]):
+            name = "ruff"  # flake8 has no closing line
+    if not name and code:
+        name = next((tool for form, tool in _CODES if rx(form).match(code)), "")
     if not name:
         name = _OF_EXTENSION.get(extension, "")
     if not name:
