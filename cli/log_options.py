@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from slipstream.cli import log, output
+from slipstream.storage.errors import UsageError
 from slipstream.storage.paths import home
 
 
@@ -80,3 +81,47 @@ def listed(limit: int, json: bool) -> int:
         "exit lines bytes stored",
     )  # fmt: skip
     return 0
+
+
+def prune(
+    days: int | None, max_size: str | None, dry_run: bool, force: bool, json: bool
+) -> int:
+    """Remove old logs, after asking."""
+    from slipstream.storage.config.load import load
+    from slipstream.storage.outputs.prune import prune as remove
+
+    kept = load().config.retention
+    if days is not None and days < 0:
+        raise UsageError(f"--days {days} must not be negative.")
+    age = kept.days if days is None else days
+    size = kept.max_bytes if max_size is None else byte_count(max_size)
+    report = remove(home(), age, size, True)
+    if not dry_run and (report.logs or report.orphans):
+        question = f"Remove {report.logs} logs ({output.bytes_text(report.size)})?"
+        if not output.confirm(question, force=force):
+            return 1
+        report = remove(home(), age, size, False)
+    if json:
+        output.print_json({**report._asdict(), "dry_run": dry_run})
+        return 0
+    done = "would be removed" if dry_run else "removed"
+    print(
+        f"{report.logs} logs {done}, {output.bytes_text(report.size)} freed, "
+        f"{report.orphans} files without a log among them."
+    )
+    return 0
+
+
+def byte_count(text: str) -> int:
+    """`500MB`, `5GiB`, `100000` as a number of bytes.
+
+    Raises:
+        UsageError: It is not a size.
+    """
+    import re
+
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text, re.IGNORECASE)
+    if not found:
+        raise UsageError(f"--max-size {text!r} is not a size such as 500MB, 5GiB or 100000.")
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** " kmgt".index(found[2].lower() or " "))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from slipstream.cli import output
 from slipstream.cli.fast import Many, parse
-from slipstream.storage.errors import UsageError
+from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.summarization.capture import start
 
 PROFILES = ("summary", "cli", "llm")
@@ -64,9 +65,7 @@ def run(
     max_bytes, problem = limit(max_bytes)
     request = Request(tuple(command), cwd or "", type or "", profile or "summary", max_bytes)
     produced, status = run_command(child, home, config, request, timeout=timeout, tee=tee)
-    show(produced, json)
-    for sentence in (*problems, *problem, *produced.warnings):
-        output.warn(sentence)
+    finish(produced, json, home, config, (*problems, *problem))
     return status
 
 
@@ -107,11 +106,23 @@ def limit(max_bytes: int | None) -> tuple[int | None, tuple[str, ...]]:
     return value, (problem,) if problem else ()
 
 
-def show(produced: Any, as_json: bool) -> None:
-    """Print a summary, as text or as JSON."""
+def finish(
+    produced: Any, as_json: bool, home: Any, config: Any, problems: Sequence[str]
+) -> None:
+    """Print a summary, as text or as JSON, then what went wrong; prune once a day."""
     if as_json:
         from slipstream.tasks.summarization.report import to_json
 
         output.print_json(to_json(produced))
     else:
         print(produced.text)
+    sys.stdout.flush()
+    for sentence in (*problems, *produced.warnings):
+        output.warn(sentence)
+    if produced.log.id:
+        from slipstream.storage.outputs.prune import prune_if_due
+
+        try:
+            prune_if_due(home, config.retention.days, config.retention.max_bytes)
+        except SlipError as error:
+            output.warn(f"Old logs could not be pruned: {error}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from slipstream.cli import output
 from slipstream.cli.fast import parse
-from slipstream.cli.run import limit, settings, show
+from slipstream.cli.run import finish, limit, settings
 from slipstream.storage.errors import NotFoundError, SlipError
 
 OPTIONS = {
@@ -56,9 +55,7 @@ def summarize(
     request = Request(command_words(command), "", type or "", profile or "summary", max_bytes)
     with opened(file) as chunks:
         produced = summarise_chunks(chunks, home, config, request, Outcome(exit_code))
-    show(produced, json)
-    for sentence in (*problems, *problem, *produced.warnings):
-        output.warn(sentence)
+    finish(produced, json, home, config, (*problems, *problem))
     return 0
 
 

@@ -19,6 +19,7 @@ START_SECONDS = 120
 def prepare(home: Path) -> None:
     """Set the environment for Prefect below the data folder `home`; what is set already stays."""
     folder = make_private(home / "prefect")
+    # CRITICAL: when the temporary server is stopped, its services log how they were cancelled.
     for name, value in {
         "PREFECT_HOME": str(folder),
         "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
@@ -26,7 +27,7 @@ def prepare(home: Path) -> None:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(START_SECONDS),
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
         "DO_NOT_TRACK": "1",
     }.items():
         os.environ.setdefault(name, value)
