@@ -156,7 +156,7 @@ class Child:
                         self._end()
                 else:
                     quiet_at = max(exited[0], heard) + drain
-                    late = deadline is not None and now >= deadline
+                    late = deadline is not None and now >= max(deadline, exited[0] + drain)
                     late = late or (self._stop_at is not None and now >= self._stop_at)
                     if open_streams == 0 or late or (now >= quiet_at and not self._waiting()):
                         break
@@ -193,8 +193,10 @@ class Child:
             self._process.close()
             while self._waiting():  # read before we stopped reading
                 kind, _, data = self._next(0.0)
-                if kind in (STDOUT, STDERR) and data:
+                if data:
                     on_chunk(data, kind)
+                elif kind in (STDOUT, STDERR):
+                    open_streams -= 1
             if timed_out or self._requests > 1:
                 self._end_group()
         finally:

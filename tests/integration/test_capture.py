@@ -429,6 +429,17 @@ def test_a_command_that_ended_before_it_was_looked_at_did_not_time_out(capture: 
     assert report["duration"] < 0.4
 
 
+def test_a_time_out_cuts_nothing_off_a_command_that_ended_before_it(capture: Capture) -> None:
+    report = capture(
+        python("import os\nfor _ in range(100): os.write(1, b'x' * 20_000), os.write(2, b'y')"),
+        timeout=0.5,
+        late=0.3,
+        slow=0.01,
+    )
+    assert (report["status"], report["timed_out"], report["drained"]) == (0, False, True)
+    assert report["sizes"] == [2_000_000, 100]
+
+
 def test_what_ignores_sigterm_is_killed_after_the_grace_period(capture: Capture) -> None:
     code = (
         "import os, signal, time\n"
