@@ -109,10 +109,17 @@ def back_up(path: Path, revision: str) -> Path:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    # NORMAL: with a write-ahead log a loss of power may undo the last commits, and harms nothing.
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    return connection
+    try:
+        # NORMAL: with a write-ahead log a loss of power may undo the last commits, nothing else.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+    except sqlite3.OperationalError:
+        connection.close()
+        # SQLite needs to write beside a database with a write-ahead log even to read it.
+        if os.access(path.parent, os.W_OK) or _size(path.with_name(f"{path.name}-wal")):
+            raise
+    return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, isolation_level=None)
 
 
 def _size(path: Path) -> int:
@@ -152,5 +159,12 @@ def _migrate(path: Path) -> None:
         if found < SCHEMA:  # else another process was first
             from slipstream.storage.engine import upgrade
 
-            back_up(path, found)
-            upgrade(f"sqlite:///{path}")
+            copy = back_up(path, found)
+            try:
+                upgrade(f"sqlite:///{path}")
+            except Exception as error:
+                reason = str(error).partition("\n")[0]
+                raise StorageError(
+                    f"The database {path} could not be brought to schema {SCHEMA} ({reason}); "
+                    f"nothing was changed, and {copy} is a copy."
+                ) from error

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from slipstream.storage import database, models
 
@@ -26,6 +26,7 @@ def make_engine(url: str) -> Engine:
     engine = sqlalchemy.create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -62,7 +63,13 @@ def schema_sql() -> str:
     )
 
 
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # The driver begins no transaction before it creates a table, so half a migration would stay.
+    connection.isolation_level = None
     for pragma in ("busy_timeout=5000", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -212,4 +212,5 @@ def _forget(connection: sqlite3.Connection, oldest_ns: int) -> None:
         connection.execute("DELETE FROM audit WHERE at_ns < ?", (audit_ns,))
     free = connection.execute("PRAGMA freelist_count").fetchone()[0]
     for _ in range(0, free, VACUUM_PAGES):
-        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        # A plain `execute` stops after the first page.
+        connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,13 +95,13 @@ class OutputStore:
         return OutputWriter(self.home, self._insert, tuple(command), cwd)
 
     def recover(self) -> int:
-        """Store what killed writers left; returns how many logs. Reading and storing do it too."""
+        """Store what killed writers left; returns how many logs. Finding and storing do it too."""
         with self._errors():
             return recover(self.connection, self.folder)
 
     def list(self, limit: int = 50) -> list[LogInfo]:
         """The newest captures, newest first."""
-        self.recover()
+        self._try_recover()
         with self._errors():
             found = self.connection.execute(f"{_INFO} ORDER BY c.id DESC LIMIT ?", (limit,))
             return [_info(row) for row in found]
@@ -118,7 +118,7 @@ class OutputStore:
             if not newest:
                 raise NotFoundError("No log is stored yet; `slip run -- COMMAND` stores one.")
             return newest[0]
-        self.recover()
+        self._try_recover()
         prefix = name.lower()
         if not prefix or prefix.strip("0123456789abcdef"):
             raise NotFoundError(
@@ -178,8 +178,13 @@ class OutputStore:
 
     def _insert(self, content: rows.Content, capture: rows.Capture) -> None:
         # What an earlier command left goes first: `last` must be this one.
-        recover(self.connection, self.folder)
+        self._try_recover()
         rows.insert(self.connection, self.folder, content, capture)
+
+    def _try_recover(self) -> None:
+        """Recover, or leave it to a later command: it stands in the way of no other log."""
+        with suppress(OSError, sqlite3.Error):
+            recover(self.connection, self.folder)
 
     @contextmanager
     def _opened(self, log: LogInfo) -> Iterator[StoredLog]:

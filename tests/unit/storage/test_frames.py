@@ -134,4 +134,4 @@ def test_a_damaged_record_of_streams_is_noticed() -> None:
     packed = bytearray(streams.pack())
     packed[-1] ^= 1
     with pytest.raises(Damaged):
-        list(unpack_streams(packed))
+        list(unpack_streams(bytes(packed)))

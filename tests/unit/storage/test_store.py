@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_last_is_the_newest_even_when_the_clock_goes_back(
     store: OutputStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, b"first")
-    monkeypatch.setattr(rows.time, "time_ns", lambda: 1)
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
     second = put(store, b"second")
     assert store.resolve("last").id == second.id
 
