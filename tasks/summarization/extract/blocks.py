@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import number, own, rx
+from slipstream.tasks.summarization.extract.stack import bare
 from slipstream.tasks.summarization.model import Frame, Rule, Tally
 
 Lines = list[tuple[int, str]]
@@ -17,25 +18,6 @@ SGR = r"(?:\x1b\[[0-9;]*m)*"
 
 HEAD = r"(?:^|[ \]|\t]|\x1b\[[0-9;]*m)"
 """Where a tool's own line starts in a raw line: at its start, or after a prefix or a colour."""
-
-_CLOCK = (
-    r"[ \t]*\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?(?: \| ?| |$)"
-)
-
-
-def bare(text: str, prefix: str) -> str:
-    """The line without the CI system's prefix, given the prefix of the block's first line.
-
-    Equal prefixes (a job's name) are cut off, and clock times, which differ from line to line.
-    """
-    if not prefix:
-        return text
-    if text.startswith(prefix):
-        return text[len(prefix) :]
-    if rx(_CLOCK).match(prefix) and (clock := rx(_CLOCK).match(text)):
-        rest = prefix[rx(_CLOCK).match(prefix).end() :]  # type: ignore[union-attr]
-        return text[clock.end() :].removeprefix(rest)
-    return "" if text == prefix.rstrip() else text
 
 
 def block(
@@ -106,9 +88,7 @@ _JVM = (
 _DOTNET = r"^\s*(?:at|bei|à) (?P<name>[^\s(].*\)) (?:in|bei|dans) (?P<file>.+):(?:line|Zeile|ligne) (?P<line>\d+)"
 _RUBY = r"^\s*(?:# |from )?(?P<file>[^\s:'\"]+\.(?:rb|rake|erb|ru|gemspec)):(?P<line>\d+)(?::in [`'](?P<name>[^']+)')?"
 _PHP = r"^\s*(?:#\d+ |at |\d+\s+)?(?P<file>(?:[A-Za-z]:)?[^\s:()]+\.(?:php|phpt|inc))[:(](?P<line>\d+)\)?(?:: (?P<name>\S+\(.*))?"
-_ELIXIR = (
-    r"^\s*(?:\([\w-]+ ?[\w.+-]*\) )?(?P<file>[\w./-]+\.(?:exs?|erl|yrl|eex)):(?P<line>\d+): (?P<name>\S+.*)"
-)
+_ELIXIR = r"^\s*(?:\([\w-]+ ?[\w.+-]*\) )?(?P<file>[\w./-]+\.(?:exs?|erl|yrl|eex)):(?P<line>\d+): (?P<name>\S+.*)"
 _LUA = r"^\s*(?P<file>[^\s:]+\.(?:lua|moon|fnl)):(?P<line>\d+): in (?P<name>.+)"
 _GO = r"^\t\s*(?P<file>\S+\.(?:go|s)):(?P<line>\d+)(?: \+0x[0-9a-f]+)?"
 _RUST = r"^\s+at (?P<file>\S+\.rs):(?P<line>\d+)(?::\d+)?$"
@@ -184,7 +164,9 @@ def seconds(text: str | None) -> float | None:
     total, seen = 0.0, False
     for value, unit in rx(r"(\d+(?:[.,]\d+)?)\s*([a-zµ]*)").findall(text.lower()):
         unit = unit if unit in units else unit.rstrip("s")
-        unit = {"hour": "h", "hr": "h", "minute": "m", "second": "s", "millisecond": "ms"}.get(unit, unit)
+        unit = {"hour": "h", "hr": "h", "minute": "m", "second": "s", "millisecond": "ms"}.get(
+            unit, unit
+        )
         if unit not in units:
             return None
         total, seen = total + float(value.replace(",", ".")) * units[unit], True
