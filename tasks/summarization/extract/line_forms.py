@@ -134,7 +134,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "pmd", "lint", "/src/A.java:12:\tUnusedLocalVariable:\tAvoid unused local variables such as 'x'.",
     ),
     "spotbugs": (
-        r"\b[HML] [A-Z] [A-Za-z]+: .{1,400} At \S+:\[lines? [0-9]+",
+        r"\b[HML] [A-Z] \w+: .{1,400} At \S+:\[lines? [0-9]+",
         r"(?P<severity>[HML]) [A-Z] (?P<code>\w+): (?P<message>.+?)\s+At (?P<file>[^\s:]+):\[lines? (?P<line>\d+)",
         "spotbugs", "lint", "M D DLS_DEAD_LOCAL_STORE: Dead store to x in A.f()  At A.java:[line 12]",
     ),
