@@ -37,48 +37,57 @@ VERDICTS = 6
 """Verdicts and errors whose surroundings count."""
 
 
-def evidence(
-    doc: Document,
-    errors: Sequence[Finding],
-    guesses: Sequence[Finding],
-    shown: set[int],
-    room: int,
-    failed: bool,
-) -> list[int]:
-    """Indices of the lines that fit `room` bytes and are not shown already, ascending.
+def take(
+    doc: Document, worth: dict[int, float], shown: set[int], room: int, least: float
+) -> tuple[list[int], int]:
+    """Indices of the lines of worth `least` or more that fit `room` bytes, and the bytes left.
+
+    Args:
+        doc: The kept lines.
+        worth: By index.
+        shown: Indices of lines that are shown already.
+        room: Bytes.
+        least: Lines of less worth are left out.
+    """
+    chosen: set[int] = set()
+    for i in sorted(worth, key=lambda i: (-worth[i], i)):
+        if worth[i] < least or room < LINE_BYTES // 8:
+            break
+        if i in shown:
+            continue
+        near = not {i - 1, i + 1}.isdisjoint(chosen) or not {i - 1, i + 1}.isdisjoint(shown)
+        cost = _cost(doc, i) + (0 if near else GAP)
+        if cost <= room:
+            chosen.add(i)
+            room -= cost
+    return sorted(chosen), room
+
+
+def evidence_size(doc: Document, worth: dict[int, float], least: float) -> int:
+    """Bytes of all lines of worth `least` or more."""
+    return sum(_cost(doc, i) + GAP // 2 for i, value in worth.items() if value >= least)
+
+
+def _cost(doc: Document, i: int) -> int:
+    return size(line_text(doc, i)) + 1
+
+
+def weigh(
+    doc: Document, errors: Sequence[Finding], guesses: Sequence[Finding], failed: bool
+) -> dict[int, float]:
+    """The worth of each line that has any, by its index.
 
     Args:
         doc: The kept lines.
         errors: What formats told, ranked.
         guesses: Findings by words alone.
-        shown: Indices of lines that findings show.
-        room: Bytes.
         failed: Whether the command failed.
     """
-    worth = _worth(doc, errors, guesses, failed)
-    chosen: set[int] = set()
-    for i in sorted(worth, key=lambda i: (-worth[i], i)):
-        if i in shown or not doc.texts[i].strip():
-            continue
-        near = i - 1 in chosen or i + 1 in chosen or i - 1 in shown or i + 1 in shown
-        cost = size(line_text(doc, i)) + 1 + (0 if near else GAP)
-        if cost <= room:
-            chosen.add(i)
-            room -= cost
-        elif room < LINE_BYTES // 4:
-            break
-    return sorted(chosen)
-
-
-def _worth(
-    doc: Document, errors: Sequence[Finding], guesses: Sequence[Finding], failed: bool
-) -> dict[int, float]:
-    """The worth of each line that has any, by its index."""
     total = len(doc)
     worth: dict[int, float] = {}
 
     def lift(i: int, value: float) -> None:
-        if 0 <= i < total and worth.get(i, 0.0) < value:
+        if 0 <= i < total and worth.get(i, 0.0) < value and doc.texts[i].strip():
             worth[i] = value
 
     verdicts = [f for f in errors if f.kind in ("build", "ci") or f.tool == "ci"]

@@ -12,10 +12,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
+from slipstream.tasks.summarization.evidence import evidence_size, take
 from slipstream.tasks.summarization.excerpt import block, choose, size
 from slipstream.tasks.summarization.model import Finding, Limits, Severity
 
 ERROR_SHARE, WARNING_SHARE = 0.6, 0.3
+EVIDENCE_SHARE = 0.25
+"""Of the errors' room, at the least, for evidence that is good."""
+GOOD = 2.5
+"""Worth from which evidence comes before warnings."""
+AT_MOST = 100
+"""Warnings and informations that are looked at."""
 
 
 class Item(NamedTuple):
@@ -29,7 +36,7 @@ class Item(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """What is shown, and how many of each class are not."""
+    """What is shown of each class, and what is not."""
 
     errors: list[Item]
     warnings: list[Item]
@@ -37,58 +44,76 @@ class Fitted(NamedTuple):
     left_errors: list[Finding]
     left_warnings: list[Finding]
     left_infos: list[Finding]
-    room: int
-    """Bytes that are left for evidence."""
+    evidence: list[int]
+    """Document indices of further lines that help to see why the command failed."""
 
 
 def fit(
     doc: Document,
     findings: Sequence[Finding],
+    worth: dict[int, float],
     room: int,
     limits: Limits,
     log_id: str,
 ) -> Fitted:
-    """Choose what is shown of the ranked findings in `room` bytes."""
+    """Choose what is shown of the ranked findings, and of the lines besides, in `room` bytes.
+
+    Args:
+        doc: The kept lines.
+        findings: Ranked.
+        worth: What the lines outside of findings are worth as evidence of a failure, by index;
+            evidence counts to the share of the errors.
+        room: Bytes.
+        limits: Limits of one item, and how many errors are shown.
+        log_id: For the markers where lines are left out.
+    """
     errors = [f for f in findings if f.severity >= Severity.ERROR]
     warnings = [f for f in findings if f.severity == Severity.WARNING]
     infos = [f for f in findings if f.severity == Severity.INFO]
 
-    def items(some: Sequence[Finding], limit: int) -> list[Item]:
-        return [item(doc, f, limit, log_id) for f in some]
+    def items(some: Sequence[Finding]) -> list[Item]:
+        return [item(doc, f, limits.item_bytes, log_id) for f in some]
 
-    warning_items = items(warnings[:100], limits.item_bytes)
-    info_items = items(infos[:100], limits.item_bytes)
-    need_warnings = sum(size(i.text) + 1 for i in warning_items)
-    need_infos = sum(size(i.text) + 1 for i in info_items)
-    reserved = min(need_warnings, int(room * WARNING_SHARE))
-    reserved += min(need_infos, int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
-    fatal = sum(f.severity == Severity.FATAL for f in errors)
-    shown_errors, left_errors, left = _take(
-        items(errors[: max(limits.max_errors, fatal)], limits.item_bytes), room - reserved
-    )
-    left_errors += errors[max(limits.max_errors, fatal):]
-    left += reserved
-    shown_warnings, left_warnings, left_w = _take(warning_items, min(left, max(int(room * WARNING_SHARE), left - need_infos)))
-    left_warnings += warnings[100:]
-    left -= sum(size(i.text) + 1 for i in shown_warnings)
-    shown_infos, left_infos, left = _take(info_items, left)
-    left_infos += infos[100:]
+    error_items = items(errors[: max(limits.max_errors, sum(f.severity == Severity.FATAL for f in errors))])
+    warning_items, info_items = items(warnings[:AT_MOST]), items(infos[:AT_MOST])
+    for_warnings = min(_size(warning_items), int(room * WARNING_SHARE))
+    for_infos = min(_size(info_items), int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
+    left = room - for_warnings - for_infos
+    for_evidence = min(evidence_size(doc, worth, GOOD), int(left * EVIDENCE_SHARE))
+    shown_errors, left = _take(error_items, left - for_evidence)
     shown_errors, left = _lengthen(doc, shown_errors, left, log_id)
+    shown = {i for one in shown_errors for i in one.lines}
+    evidence, left = take(doc, worth, shown, left + for_evidence, GOOD)
+    shown_warnings, left = _take(warning_items, left + for_warnings)
+    shown_infos, left = _take(info_items, left + for_infos)
+    for one in (*shown_warnings, *shown_infos):
+        shown.update(one.lines)
+    more, left = take(doc, worth, shown.union(evidence), left, 0.0)
     return Fitted(
-        shown_errors, shown_warnings, shown_infos, left_errors, left_warnings, left_infos, left
-    )
+        shown_errors, shown_warnings, shown_infos,
+        _left(errors, shown_errors), _left(warnings, shown_warnings), _left(infos, shown_infos),
+        sorted({*evidence, *more}),
+    )  # fmt: skip
 
 
-def _take(items: list[Item], room: int) -> tuple[list[Item], list[Finding], int]:
-    shown, left_out = [], []
+def _size(items: Sequence[Item]) -> int:
+    return sum(size(one.text) + 1 for one in items)
+
+
+def _left(findings: Sequence[Finding], shown: Sequence[Item]) -> list[Finding]:
+    kept = {id(one.finding) for one in shown}
+    return [f for f in findings if id(f) not in kept]
+
+
+def _take(items: Sequence[Item], room: int) -> tuple[list[Item], int]:
+    """The items that fit, the first first, and the bytes that are left."""
+    shown = []
     for one in items:
         cost = size(one.text) + 1
         if cost <= room:
             shown.append(one)
             room -= cost
-        else:
-            left_out.append(one.finding)
-    return shown, left_out, room
+    return shown, room
 
 
 def _lengthen(

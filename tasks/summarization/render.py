@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from slipstream.tasks.summarization.analyse import Analysis
 from slipstream.tasks.summarization.detect import Detected
-from slipstream.tasks.summarization.evidence import evidence
+from slipstream.tasks.summarization.evidence import weigh
 from slipstream.tasks.summarization.excerpt import line_text, size
 from slipstream.tasks.summarization.fit import fit
 from slipstream.tasks.summarization.model import Limits, Log, Outcome, Severity, Tally
@@ -76,10 +76,10 @@ def render(
     head = header(analysis.detected, analysis.tallies, analysis.failed, outcome)
     foot = footer(log, outcome, ["x" * 200], notes)
     room = limits.max_bytes - size(head) - size(foot) - 200
-    fitted = fit(doc, findings, room, limits, log.id)
-    shown = {i for item in (*fitted.errors, *fitted.warnings, *fitted.infos) for i in item.lines}
     errors = [f for f in findings if f.severity >= Severity.ERROR]
-    extra = evidence(doc, errors, analysis.guesses, shown, fitted.room - 100, bool(analysis.failed))
+    worth = weigh(doc, errors, analysis.guesses, bool(analysis.failed))
+    fitted = fit(doc, findings, worth, room - 100, limits, log.id)
+    extra = fitted.evidence
     parts = [head]
     for title, items, left_out in (
         ("Errors", fitted.errors, fitted.left_errors),

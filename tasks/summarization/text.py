@@ -9,6 +9,9 @@ _ESCAPE = (
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?"
     r"|[ -/]+[0-~]|[0-~])?|\x9b[0-?]*[ -/]*[@-~]"
 )
+_ERASE = ("\r\x1b[K", "\r\x1b[0K", "\r\x1b[2K")
+OVERPRINTED = 4
+"""Parts between carriage returns that are kept when they all differ."""
 _CONTROL = dict.fromkeys((*range(9), *range(10, 32), 127, *range(0x80, 0xA0)), None)
 """Control characters but the tab."""
 
@@ -18,6 +21,10 @@ def clean(text: str) -> list[str]:
 
     Lines are cut at LINE_LIMIT characters. The number of lines is that of `text.split("\\n")`.
     """
+    if "\r\x1b[" in text:
+        text = "\n".join(
+            _erased(line) if "\r\x1b[" in line else line for line in text.split("\n")
+        )
     if "\x1b" in text or "\x9b" in text:
         text = rx(_ESCAPE).sub("", text)
     lines = text.split("\n")
@@ -28,10 +35,24 @@ def clean(text: str) -> list[str]:
     return lines
 
 
+def _erased(line: str) -> str:
+    """What is left of a line that was erased: after a carriage return and EL (`ESC [ K`)."""
+    ends = [line.rfind(code) + len(code) for code in _ERASE if code in line]
+    return line[max(ends) :] if ends else line
+
+
 def _overprinted(line: str) -> str:
-    """What a terminal shows of a line with carriage returns and backspaces."""
+    """What is worth reading of a line with carriage returns and backspaces.
+
+    Of a progress display, whose parts are alike, the last; a few parts that differ are all kept,
+    since a terminal's overprinting is not worth losing a message for.
+    """
     parts = [part for part in line.split("\r") if part.strip()]
-    line = parts[-1] if parts else ""
+    alike = {rx(r"[\W\d_]+").sub("", part) for part in parts}
+    if 1 < len(parts) <= OVERPRINTED and len(alike) == len(parts):
+        line = " ".join(part.strip() for part in parts)
+    else:
+        line = parts[-1] if parts else ""
     while "\x08" in line:
         shorter = rx(r"[^\x08]\x08").sub("", line)
         line = shorter if shorter != line else line.replace("\x08", "")
