@@ -150,12 +150,18 @@ def _run_typer(arguments: list[str], name: str) -> int:
 
     from slipstream.cli.root import reject_unknown
 
-    reject_unknown(name, list(COMMANDS))
-    app = build_app(name if name in COMMANDS and "_SLIP_COMPLETE" not in os.environ else "")
+    completing = "_SLIP_COMPLETE" in os.environ
+    if not completing:
+        reject_unknown(name, list(COMMANDS))
+    app = build_app("" if completing or name not in COMMANDS else name)
     try:
         status = typer.main.get_command(app).main(
             arguments or ["--help"], "slip", standalone_mode=False
         )
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # which Typer ends with status 1
+            raise end.__context__ from None
+        raise
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:

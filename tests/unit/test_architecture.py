@@ -43,7 +43,7 @@ def sources() -> Iterator[Path]:
 
 
 def test_imports_go_one_way() -> None:
-    """cli → flows → tasks → storage, and storage imports nothing else of ours."""
+    """That is cli → flows → tasks → storage, and storage imports nothing else of ours."""
     wrong = []
     for path in sources():
         room = path.relative_to(ROOT).parts[0]
@@ -84,16 +84,16 @@ def test_the_wheel_holds_every_file_of_the_rooms(tmp_path: Path) -> None:
             shutil.copytree(ROOT / name, copy / name, ignore=ignored)
         else:
             shutil.copy(ROOT / name, copy)
+    expected = {
+        f"slipstream/{path.relative_to(copy).as_posix()}"
+        for room in ROOMS
+        for path in (copy / room).rglob("*")
+        if path.suffix in {".py"} | DATA_FILES
+    }
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "-w", tmp_path, copy], check=True, env=_plain_environment())
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         packed = {n for n in wheel.namelist() if n.startswith("slipstream/")}
-    expected = {
-        f"slipstream/{path.relative_to(ROOT).as_posix()}"
-        for room in ROOMS
-        for path in (ROOT / room).rglob("*")
-        if path.suffix in {".py"} | DATA_FILES
-    }
     assert packed == expected
 
 
