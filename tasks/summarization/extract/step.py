@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, rx
+from slipstream.tasks.summarization.extract.common import block_end, finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare
 from slipstream.tasks.summarization.model import Finding, Rule, Severity, Tally
 
@@ -16,7 +18,7 @@ MARKER = (
 """Lines that say only that a step failed; what explains it stands above them."""
 _START = (
     r"^(?:\$ |\+ |> |\[command\]|##\[(?:group|section|endgroup)\]|::group::|travis_(?:fold|time):|"
-    r"section_(?:start|end):|Run |\[Pipeline\]|\S*[$#%] )"
+    r"section_(?:start|end):|The command .* exited with 0|Run |\[Pipeline\]|\S*[$#%] )"
 )
 """A command that is echoed, or the beginning of a step."""
 _WORDS = (
@@ -38,6 +40,8 @@ def before(doc: Document, i: int, rule: Rule, prefix: str = "") -> Finding | Non
         text = bare(line, prefix).strip()
         if last is None:
             if not text:
+                continue
+            if text.startswith(("travis_", "section_end:", "Cleaning up", "Uploading artifacts")):
                 continue
             if rx(MARKER).search(text):
                 if k == i - 1:
@@ -90,3 +94,55 @@ def seconds(text: str | None) -> float | None:
         total += float(amount.replace(",", ".")) * scale
         found = True
     return round(total, 3) if found else None
+
+
+def paragraph(doc: Document, i: int, rule: Rule) -> Finding:
+    """The line and what follows it up to a blank line, at most 20 lines."""
+    return finding(
+        doc, rule, i, block_end(doc, i, 20), doc.texts[i].strip(), **located(doc.texts[i])
+    )
+
+
+def indented(doc: Document, i: int, rule: Rule) -> Finding:
+    """The line and the deeper indented lines below it; blank lines may stand between them."""
+    text = doc.texts[i]
+    depth = len(text) - len(text.lstrip())
+    last = i
+    for k, line in doc.forward(i + 1, 40):
+        body = line.lstrip()
+        if body and len(line) - len(body) <= depth:
+            break
+        if not body and k > last + 1:
+            break
+        last = k if body else last
+    return finding(doc, rule, i, last, text.strip(), **located(text))
+
+
+def marker(doc: Document, i: int, rule: Rule) -> list[Finding | Tally]:
+    """A line that says only that a step failed, and the lines before it as a guess."""
+    found = [finding(doc, rule, i, i, doc.texts[i].strip())]
+    context = before(doc, i, rule)
+    return [*found, context] if context else [*found]
+
+
+def failed(doc: Document, i: int, rule: Rule) -> Tally:
+    """A line in which a build says that it failed as a whole."""
+    return verdict(doc, i, rule, True, _duration(doc.texts[i]), doc.texts[i].strip())
+
+
+def passed(doc: Document, i: int, rule: Rule) -> Tally:
+    """A line in which a build says that it succeeded as a whole."""
+    return verdict(doc, i, rule, False, _duration(doc.texts[i]), doc.texts[i].strip())
+
+
+def _duration(text: str) -> str | None:
+    found = rx(r"\b(?:in|time:|after|took)\s+(.*)$").search(text)
+    return found[1] if found else None
+
+
+def located(text: str) -> dict[str, Any]:
+    """The file and line that a line names, as arguments of a finding."""
+    found = rx(r"(?:^|[\s'\"(])([\w./\\@~+-]+\.\w{1,10}|[\w./-]*(?:Dockerfile|Makefile|Rakefile|BUILD|Gemfile))(?::(\d+)(?::(\d+))?|,? line:? (\d+))").search(text)
+    if not found:
+        return {}
+    return {"file": found[1], "line": number(found[2] or found[4]), "column": number(found[3])}
