@@ -77,7 +77,7 @@ class Partial:
         os.fsync(frames.fileno())
         frames.close()  # Windows does not rename an open file
         self._frames = None
-        self._record(_FINAL, json.dumps(outcome).encode())
+        note_outcome(self._tail, outcome)
         return self.frames_path
 
     def leave(self) -> None:
@@ -103,7 +103,7 @@ class Partial:
         return self._frames
 
     def _record(self, kind: int, payload: bytes) -> None:
-        write_all(self._tail, _RECORD.pack(kind, len(payload), zlib.crc32(payload)) + payload)
+        write_all(self._tail, _pack(kind, payload))
 
 
 class Journal(NamedTuple):
@@ -113,12 +113,15 @@ class Journal(NamedTuple):
     outcome: dict[str, Any] | None
     notes: list[tuple[int, bytes, bytes]]
     """Number of the frame, runs, raw bytes."""
+    end: int
+    """Where the whole records end."""
 
 
 def read_journal(source: BinaryIO) -> Journal:
     """Read a journal up to its end, or to where its writer was killed."""
     meta: dict[str, Any] = {}
     outcome = None
+    end = 0
     notes = []
     for kind, payload in _records(source):
         if kind == _META:
@@ -129,7 +132,13 @@ def read_journal(source: BinaryIO) -> Journal:
             (size,) = _SIZE.unpack_from(payload)
             runs_end = _SIZE.size + size
             notes.append((kind, payload[_SIZE.size : runs_end], payload[runs_end:]))
-    return Journal(meta, outcome, notes)
+        end = source.tell()
+    return Journal(meta, outcome, notes, end)
+
+
+def note_outcome(journal: BinaryIO, outcome: dict[str, Any]) -> None:
+    """Write the outcome of sealed frames at the journal's position."""
+    write_all(journal, _pack(_FINAL, json.dumps(outcome).encode()))
 
 
 def open_private(path: Path) -> BinaryIO:
@@ -143,6 +152,10 @@ def write_all(file: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
+
+
+def _pack(kind: int, payload: bytes) -> bytes:
+    return _RECORD.pack(kind, len(payload), zlib.crc32(payload)) + payload
 
 
 def _records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:

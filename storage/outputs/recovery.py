@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from slipstream.storage.lock import try_lock
 from slipstream.storage.outputs import rows
@@ -21,7 +20,14 @@ from slipstream.storage.outputs.frames import (
     pack_frame,
     read_frame,
 )
-from slipstream.storage.outputs.partial import FOLDER, FRAMES, TAIL, Journal, read_journal
+from slipstream.storage.outputs.partial import (
+    FOLDER,
+    FRAMES,
+    TAIL,
+    Journal,
+    note_outcome,
+    read_journal,
+)
 
 
 def recover(connection: sqlite3.Connection, folder: Path) -> int:
@@ -46,18 +52,24 @@ def recover(connection: sqlite3.Connection, folder: Path) -> int:
 
 
 def _recover_one(connection: sqlite3.Connection, folder: Path, tail: Path) -> int:
+    frames = tail.with_suffix(FRAMES)
     with suppress(FileNotFoundError), open(tail, "r+b") as file:  # its writer may finish now
         if not try_lock(file.fileno()) or not _is_at(file, tail):
             return 0
         journal = read_journal(file)
-        frames = tail.with_suffix(FRAMES)
-        found = _sealed(folder, frames, journal) or _rebuilt(frames, journal)
+        found = _sealed(folder, frames, journal.outcome)
+        if found is None and (outcome := _seal(frames, journal, tail.stem)):
+            # Noted before the frames may be moved: a kill from here on repeats what follows.
+            file.seek(journal.end)
+            file.truncate()
+            note_outcome(file, outcome)
+            file.flush()
+            found = _sealed(folder, frames, outcome)
         if found:
-            content, streams = found
-            rows.insert(connection, folder, content, _capture(tail.stem, journal, streams))
+            rows.insert(connection, folder, *found)
         frames.unlink(missing_ok=True)
         tail.unlink(missing_ok=True)
-        return int(bool(found))
+        return int(found is not None)
     return 0
 
 
@@ -69,91 +81,75 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
         return False
 
 
-def _capture(token: str, journal: Journal, streams: bytes) -> rows.Capture:
-    known = journal.outcome or {
-        "token": token,
-        "exit_status": None,
-        "signal": None,
-        "started_ns": int(token.partition("-")[0], 16),
-        "duration": None,
-        "complete": False,
-        "command": journal.meta.get("command", ()),
-        "cwd": journal.meta.get("cwd", ""),
-    }
-    fields = {name: known[name] for name in rows.Capture._fields if name != "streams"}
-    fields["command"] = tuple(fields["command"])
-    return rows.Capture(**fields, streams=streams)
-
-
-def _sealed(folder: Path, frames: Path, journal: Journal) -> tuple[rows.Content, bytes] | None:
-    """The output of a writer that was killed, or found the database locked, at the very end."""
-    if journal.outcome is None:
+def _sealed(
+    folder: Path, frames: Path, outcome: dict[str, Any] | None
+) -> tuple[rows.Content, rows.Capture] | None:
+    """The output of frames whose index is written; None when they are not to be found so."""
+    if outcome is None:
         return None
-    sha256 = journal.outcome["sha256"]
+    sha256, lines = outcome["sha256"], outcome["lines"]
     # The writer may have moved the file and not yet committed its row.
     path = frames if frames.exists() else rows.file_of(folder, sha256)
+    streams = Streams()
     try:
         with open(path, "rb") as source:
-            index = StoredLog(source).index
+            size = StoredLog(source).index.size
             stored = source.seek(0, 2)
             source.seek(len(MAGIC))
-            streams = Streams()
-            for _, _, runs in _frames_of(source):
-                streams.add(runs)
+            while frame := read_frame(source):
+                streams.add(frame.runs)
     except (FileNotFoundError, Damaged):
         return None
-    content = _content(path, sha256, index.size, journal.outcome["lines"], stored)
-    return content, streams.pack()
+    if stored > rows.SMALL:
+        content = rows.Content(sha256, size, lines, stored, None, path)
+    else:
+        content = rows.Content(sha256, size, lines, stored, path.read_bytes(), None)
+    known = {name: outcome[name] for name in rows.Capture._fields if name != "streams"}
+    known["command"] = tuple(known["command"])
+    return content, rows.Capture(**known, streams=streams.pack())
 
 
-def _rebuilt(frames: Path, journal: Journal) -> tuple[rows.Content, bytes] | None:
-    """The output of a writer that was killed earlier: its closed frames, then its journal."""
-    digest, index, streams = hashlib.sha256(), FrameIndex(), Streams()
+def _seal(frames: Path, journal: Journal, token: str) -> dict[str, Any] | None:
+    """Write the journal's bytes and the index behind the closed frames, as the writer would have.
+
+    Returns:
+        The outcome, incomplete; None when nothing was flushed.
+    """
+    digest, index = hashlib.sha256(), FrameIndex()
     last = b""
     with open(frames, "a+b") as file:  # made when there were none
         file.seek(0)
         if file.read(len(MAGIC)) != MAGIC:
             file.truncate(0)
             file.write(MAGIC)
-        for stored, raw, runs in _frames_of(file):
-            digest.update(raw)
-            index.add(stored, len(raw), raw.count(b"\n"))
-            streams.add(runs)
-            last = raw
-        # A journal whose frame was closed since is old.
-        notes = [note for note in journal.notes if note[0] == len(index)]
+        with suppress(Damaged):
+            while frame := read_frame(file):
+                last = frame.unpack()
+                digest.update(last)
+                index.add(file.tell() - index.offsets[-1], len(last), frame.newlines)
         file.truncate(index.offsets[-1])
+        # Notes of a frame that was closed since are old.
+        notes = [note for note in journal.notes if note[0] == len(index)]
         if notes:
             last = b"".join(raw for _, _, raw in notes)
-            runs = b"".join(runs for _, runs, _ in notes)
-            frame, newlines = pack_frame(last, runs)
-            streams.add(runs)
+            packed, newlines = pack_frame(last, b"".join(runs for _, runs, _ in notes))
             digest.update(last)
-            index.add(len(frame), len(last), newlines)
-            file.write(frame)
+            index.add(len(packed), len(last), newlines)
+            file.write(packed)
         if not index.size:
             return None
-        stored = index.offsets[-1] + file.write(index.pack(digest.digest()))
+        file.write(index.pack(digest.digest()))
         file.flush()
         os.fsync(file.fileno())
-    lines = index.newlines[-1] + (last[-1:] != b"\n")
-    return _content(frames, digest.hexdigest(), index.size, lines, stored), streams.pack()
-
-
-def _frames_of(source: BinaryIO) -> Iterator[tuple[int, bytes, bytes]]:
-    """Stored size, raw bytes and runs of each frame up to the first that is not whole."""
-    while True:
-        start = source.tell()
-        frame = read_frame(source)
-        if frame is None:
-            return
-        try:
-            yield source.tell() - start, frame.unpack(), frame.runs
-        except Damaged:
-            return
-
-
-def _content(path: Path, sha256: str, size: int, lines: int, stored: int) -> rows.Content:
-    if stored > rows.SMALL:
-        return rows.Content(sha256, size, lines, stored, None, path)
-    return rows.Content(sha256, size, lines, stored, path.read_bytes(), None)
+    return {
+        "token": token,
+        "command": journal.meta.get("command", ()),
+        "cwd": journal.meta.get("cwd", ""),
+        "exit_status": None,
+        "signal": None,
+        "started_ns": int(token.partition("-")[0], 16),
+        "duration": None,
+        "complete": False,
+        "sha256": digest.hexdigest(),
+        "lines": index.newlines[-1] + (last[-1:] != b"\n"),
+    }

@@ -24,6 +24,14 @@ def die(out: OutputWriter) -> None:
     out._partial.leave()
 
 
+class Killed(BaseException):
+    pass
+
+
+def kill(*_: object) -> None:
+    raise Killed
+
+
 @pytest.fixture(params=[0, rows.SMALL])
 def any_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs in files, outputs in the database."""
@@ -76,12 +84,6 @@ def test_a_recovered_log_is_older_than_the_one_that_is_stored_next(store: Output
 def test_a_writer_killed_before_its_row_is_committed_is_stored_as_complete(
     store: OutputStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
     out = store.writer(("x",))
     out.write(noise(300_000))
     out.write(b"end\n", 1)
@@ -110,6 +112,25 @@ def test_a_writer_killed_after_its_row_is_committed_is_not_stored_twice(
     assert log.complete
     assert b"".join(store.read(store.resolve(stored.id))) == b"once\n"
     assert os.listdir(store.folder / "partial") == []
+
+
+@pytest.mark.usefixtures("any_place")
+def test_a_recovery_that_is_killed_is_repeated_by_the_next(
+    store: OutputStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = store.writer(("x",))
+    out.write(noise(1 << 20))
+    out.write(b"end\n")
+    out.flush()
+    die(out)
+    monkeypatch.setattr(events, "emit", kill)  # inside the transaction, the file moved
+    with pytest.raises(Killed):
+        store.recover()
+    monkeypatch.undo()
+    assert store.recover() == 1
+    log = store.resolve("last")
+    assert (log.command, log.complete) == (("x",), False)
+    assert b"".join(store.read(log)) == noise(1 << 20) + b"end\n"
 
 
 def test_a_journal_that_was_cut_while_it_was_written_gives_what_is_whole(
