@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from slipstream.tasks.summarization.detect import Detected, detect
 from slipstream.tasks.summarization.document import Document
+from slipstream.tasks.summarization.extract import boundaries
 from slipstream.tasks.summarization.extract.driver import extract
 from slipstream.tasks.summarization.model import Finding, Outcome, Rule, Severity, Tally
 from slipstream.tasks.summarization.rank import rank
@@ -27,6 +28,8 @@ class Analysis(NamedTuple):
     """Lines that look like a failure by their words alone."""
     tallies: tuple[Tally, ...]
     detected: Detected
+    failing: tuple[tuple[int, int], ...]
+    """First and last log line of each step that a CI system calls failed."""
     failed: bool | None
     """None where neither an exit status nor a tool tells."""
     notes: tuple[str, ...]
@@ -55,14 +58,27 @@ def analyse(
         signatures += [(r.tool, r.kind, doc.numbers[i]) for r in some if r.severity is None]
         hits.append((i, some))
     found, tallies, problems = extract(doc, hits, seconds)
-    findings = rank([f for f in found if f.weight >= SURE], tallies)
+    sure = [f for f in found if f.weight >= SURE]
+    failing = _failing(sure, [line for tool, _kind, line in signatures if tool == boundaries.TOOL])
+    findings = rank(sure, failing)
     guesses = [f for f in found if f.weight < SURE]
     return Analysis(
         doc, tuple(findings), tuple(guesses), tuple(tallies),
         detect(findings, tallies, signatures, doc.command),
+        tuple(failing),
         _failed(findings, tallies, outcome),
         (*problems, *rules.problems, *_notes(scanned)),
     )  # fmt: skip
+
+
+def _failing(findings: Sequence[Finding], begins: Sequence[int]) -> list[tuple[int, int]]:
+    """The steps that ended with a CI system's verdict, where it tells where steps begin."""
+    steps = []
+    for finding in findings:
+        if finding.tool == "ci" and finding.severity >= Severity.ERROR and begins:
+            end = finding.span[1]
+            steps.append((max((line for line in begins if line < end), default=1), end))
+    return steps
 
 
 def _failed(findings: Sequence[Finding], tallies: Sequence[Tally], outcome: Outcome) -> bool | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from slipstream.tasks.summarization.extract import boundaries
 from slipstream.tasks.summarization.model import Finding, Tally
 
 
@@ -62,6 +63,8 @@ def detect(
             votes[name, KINDS[name]] += 100
             reasons.setdefault(name, f"the command names {name}")
     for tool, kind, line in signatures:
+        if tool == boundaries.TOOL:
+            continue
         votes[tool, kind] += 20
         reasons.setdefault(tool, f"line {line} is how {tool} begins or ends")
     for tally in tallies:

@@ -30,6 +30,8 @@ POSITION = 1.5
 """Added to a guess at the end of the log, in proportion to its place."""
 REPEATED = 0.8
 """Taken off for each doubling of the number of lines that say the same."""
+OUTSIDE = 3.0
+"""Taken off a guess outside of the failing step."""
 HEAD = 3
 GAP = 12
 """Bytes that a gap between shown lines costs."""
@@ -73,7 +75,11 @@ def _cost(doc: Document, i: int) -> int:
 
 
 def weigh(
-    doc: Document, errors: Sequence[Finding], guesses: Sequence[Finding], failed: bool
+    doc: Document,
+    errors: Sequence[Finding],
+    guesses: Sequence[Finding],
+    failing: Sequence[tuple[int, int]],
+    failed: bool,
 ) -> dict[int, float]:
     """The worth of each line that has any, by its index.
 
@@ -81,6 +87,7 @@ def weigh(
         doc: The kept lines.
         errors: What formats told, ranked.
         guesses: Findings by words alone.
+        failing: First and last log line of each step that failed.
         failed: Whether the command failed.
     """
     total = len(doc)
@@ -115,6 +122,8 @@ def weigh(
         if at is None:
             continue
         value = GUESS[guess.severity] + POSITION * at / total - REPEATED * log2(counts[key])
+        if failing and not any(a <= guess.span[0] <= b for a, b in failing):
+            value -= OUTSIDE
         lift(at, value)
         for away in range(1, AROUND_GUESS[-1][0] + 1):
             less = value - next(less for lines, less in AROUND_GUESS if away <= lines)

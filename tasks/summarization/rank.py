@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from slipstream.tasks.summarization.extract.common import rx
-from slipstream.tasks.summarization.model import Finding, Place, Severity, Tally
+from slipstream.tasks.summarization.model import Finding, Place, Severity
 
+TOOL_WEIGHT = 20
+"""Weight from which a rule knows the tool, not only a format that many share."""
 PLACES = 1000
 """Other places of one finding that are kept; more are counted."""
 
@@ -18,26 +20,38 @@ _MISSING = (
 """What one thing that is missing looks like: errors that follow in the same tool come of it."""
 
 
-def rank(findings: Sequence[Finding], tallies: Sequence[Tally] = ()) -> list[Finding]:
+def rank(
+    findings: Sequence[Finding], failing: Sequence[tuple[int, int]] = ()
+) -> list[Finding]:
     """Merge repeated findings, mark the root cause and its cascades, and put all in order.
 
     Order: severity (fatal before error before warning before info), the root cause before all of
-    its severity, cascades after the rest, verdicts of builds after what they are about, guesses
-    after what a format tells, and then the order of the log.
+    its severity, cascades after the rest; then findings of the failing step, what a tool's own
+    format tells before what is only logged, and the order of the log.
+
+    Args:
+        findings: In the order of the log.
+        failing: First and last line of each step that a CI system calls failed.
     """
     merged = merge(findings)
-    marked = _mark_roles(merged)
-    return sorted(marked, key=_order)
+    tiers = {id(f): _tier(f, failing) for f in merged}
+    root = _root(merged, tiers)
+    roles = _roles(merged, root)
+    place = {id(f): (*_class(f, role), tiers[id(f)], f.span[0]) for f, role in zip(merged, roles, strict=True)}
+    order = sorted(range(len(merged)), key=lambda i: place[id(merged[i])])
+    return [merged[i]._replace(role=roles[i]) for i in order]
 
 
-def _order(finding: Finding) -> tuple[int, int, int, int, int]:
-    return (
-        0 if finding.role == "root" else 1,
-        -max(finding.severity, Severity.WARNING - 1) if finding.role != "cascade" else -Severity.ERROR,
-        1 if finding.role == "cascade" else 0,
-        0 if finding.weight >= 10 else 1 if finding.weight >= 2 else 2,
-        finding.span[0],
-    )
+def _class(finding: Finding, role: str) -> tuple[int, int]:
+    severity = Severity.ERROR if role == "cascade" else finding.severity
+    return -severity, {"root": 0, "cascade": 2}.get(role, 1)
+
+
+def _tier(finding: Finding, failing: Sequence[tuple[int, int]]) -> int:
+    """How near a finding is to why the command failed; smaller is nearer."""
+    outside = bool(failing) and not any(a <= finding.span[0] <= b for a, b in failing)
+    logged = finding.kind == "log" and finding.weight < TOOL_WEIGHT
+    return 4 * outside + 2 * logged + (finding.weight < TOOL_WEIGHT)
 
 
 def normal(message: str) -> str:
@@ -86,37 +100,37 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
     return kept
 
 
-_VERDICTS = {"build", "ci"}
+def _is_verdict(finding: Finding) -> bool:
+    """Whether a build or a CI system says that something else failed."""
+    return finding.kind == "build" and (finding.tool in ("ci", "make", "ninja") or finding.weight < TOOL_WEIGHT)
 
 
-def _mark_roles(findings: list[Finding]) -> list[Finding]:
-    """Mark the root cause, and what follows from it.
-
-    The root cause is the first error that a format tells and that is not itself a build's
-    verdict about another tool's failure. What builds and CI say after it follows from it, and so
-    do later errors of the same compiler when the root is something missing.
-    """
+def _root(findings: Sequence[Finding], tiers: dict[int, int]) -> Finding | None:
+    """The first error of the nearest kind that is not itself a verdict about another failure."""
     errors = [f for f in findings if f.severity >= Severity.ERROR]
-    sure = [f for f in errors if f.weight >= 10]
-    if not sure:
-        return findings
-    concrete = [f for f in sure if f.kind not in _VERDICTS and f.tool != "ci"]
-    fatal = [f for f in concrete if f.severity == Severity.FATAL]
-    pool = concrete or sure
-    root = min(pool, key=lambda f: f.span)
-    if fatal and root.severity < Severity.FATAL and fatal[0].tool == root.tool:
-        root = min(fatal, key=lambda f: f.span)
+    pool = [f for f in errors if not _is_verdict(f)] or errors
+    if not pool:
+        return None
+    return min(pool, key=lambda f: (tiers[id(f)], f.span))
+
+
+def _roles(findings: Sequence[Finding], root: Finding | None) -> list[str]:
+    """"root", "cascade" or nothing for each finding.
+
+    What builds and CI systems say after the root cause follows from it, and so do later errors of
+    the same compiler when the root is something that is missing.
+    """
+    if root is None:
+        return [""] * len(findings)
     missing = root.kind == "compiler" and bool(rx(_MISSING).search(root.message))
-    result = []
+    roles = []
     for finding in findings:
         role = ""
         if finding is root:
             role = "root"
         elif finding.severity >= Severity.ERROR and finding.span > root.span:
-            verdict = finding.kind in _VERDICTS or finding.tool == "ci"
-            if concrete and verdict:
+            same = missing and finding.tool == root.tool and finding.severity < Severity.FATAL
+            if same or (_is_verdict(finding) and not _is_verdict(root)):
                 role = "cascade"
-            elif missing and finding.tool == root.tool and finding.severity < Severity.FATAL:
-                role = "cascade"
-        result.append(finding._replace(role=role) if role != finding.role else finding)
-    return result
+        roles.append(role)
+    return roles

@@ -77,7 +77,7 @@ def render(
     foot = footer(log, outcome, ["x" * 200], notes)
     room = limits.max_bytes - size(head) - size(foot) - 200
     errors = [f for f in findings if f.severity >= Severity.ERROR]
-    worth = weigh(doc, errors, analysis.guesses, bool(analysis.failed))
+    worth = weigh(doc, errors, analysis.guesses, analysis.failing, bool(analysis.failed))
     fitted = fit(doc, findings, worth, room - 100, limits, log.id)
     extra = fitted.evidence
     parts = [head]
