@@ -8,6 +8,8 @@ import sqlite3
 import time
 from typing import Any, NamedTuple
 
+MANY = 1 << 31  # rows; SQLite takes no number above 2^63
+
 
 class Entry(NamedTuple):
     """A line of the audit log."""
@@ -42,7 +44,7 @@ def entries(connection: sqlite3.Connection, limit: int = 50, action: str = "") -
     rows = connection.execute(
         "SELECT id, at_ns, who, action, subject, amount, detail FROM audit"
         " WHERE ? IN ('', action) ORDER BY id DESC LIMIT ?",
-        (action, limit),
+        (action, min(limit, MANY)),
     )
     return [Entry(*row)._replace(detail=json.loads(row[-1])) for row in rows]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -76,7 +77,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     The lock is taken at the start: a transaction that reads first and then writes could find that
     another process wrote in between, and SQLite would not wait but fail.
     """
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         yield
         connection.execute("COMMIT")
@@ -84,6 +85,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Take the write lock, trying often: SQLite's own waiting sleeps up to 100 ms at a time."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout=20")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
 
 def printable(text: str) -> str:

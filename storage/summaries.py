@@ -14,6 +14,7 @@ from slipstream.storage.database import printable, transaction
 from slipstream.storage.errors import AmbiguousError, NotFoundError
 
 ID_DIGITS = 12
+MANY = 1 << 31  # rows; SQLite takes no number above 2^63
 LAST = "last"
 _SUMMARY = (
     "id, sha256, kind, result, command, exit_status, errors, warnings, size, json_text, created_ns"
@@ -114,7 +115,7 @@ def save(
 def newest(connection: sqlite3.Connection, limit: int = 50) -> list[SummaryRecord]:
     """The newest summaries, newest first."""
     rows = connection.execute(
-        f"SELECT {_SUMMARY} FROM summaries ORDER BY seq DESC LIMIT ?", (limit,)
+        f"SELECT {_SUMMARY} FROM summaries ORDER BY seq DESC LIMIT ?", (min(limit, MANY),)
     )
     return [_record(row) for row in rows]
 

@@ -90,11 +90,7 @@ class Partial:
         """Remove both files; the journal last."""
         if self._frames is not None:
             self._frames.close()
-        self.frames_path.unlink(missing_ok=True)
-        if os.name == "nt":  # pragma: no cover - an open file cannot be removed there
-            self._tail.close()
-        self.tail_path.unlink(missing_ok=True)
-        self._tail.close()
+        remove(self._tail, self.tail_path)
 
     def _opened(self) -> BinaryIO:
         if self._frames is None:
@@ -104,6 +100,15 @@ class Partial:
 
     def _record(self, kind: int, payload: bytes) -> None:
         write_all(self._tail, _pack(kind, payload))
+
+
+def remove(journal: BinaryIO, path: Path) -> None:
+    """Remove the files of an open, locked journal and close it."""
+    path.with_suffix(FRAMES).unlink(missing_ok=True)
+    if os.name == "nt":  # pragma: no cover - an open file cannot be removed there
+        journal.close()
+    path.unlink(missing_ok=True)  # while it is locked, so that nobody takes it up
+    journal.close()
 
 
 class Journal(NamedTuple):

@@ -77,7 +77,7 @@ def prune(
         with closing(connect(home)) as connection:
             if not dry_run:
                 recover(connection, folder)
-            oldest_ns = time.time_ns() - int(days * _DAY * 1e9)
+            oldest_ns = max(0, time.time_ns() - int(days * _DAY * 1e9))
             victims = _victims(connection, folder, oldest_ns, max_size, keep_newest)
             orphans = list(_orphans(connection, folder))
             report = PruneReport(

@@ -27,6 +27,7 @@ from slipstream.storage.outputs.partial import (
     Journal,
     note_outcome,
     read_journal,
+    remove,
 )
 
 
@@ -67,8 +68,7 @@ def _recover_one(connection: sqlite3.Connection, folder: Path, tail: Path) -> in
             found = _sealed(folder, frames, outcome)
         if found:
             rows.insert(connection, folder, *found)
-        frames.unlink(missing_ok=True)
-        tail.unlink(missing_ok=True)
+        remove(file, tail)
         return int(found is not None)
     return 0
 

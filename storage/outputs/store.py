@@ -25,6 +25,7 @@ from slipstream.storage.outputs.recovery import recover
 from slipstream.storage.outputs.writer import OutputWriter
 from slipstream.storage.paths import DATABASE, OUTPUTS
 
+MANY = 1 << 31  # rows; SQLite takes no number above 2^63
 LAST = "last"  # stands for the newest log wherever an id is asked for
 
 
@@ -63,6 +64,8 @@ _INFO = (
 
 class OutputStore:
     """Complete outputs below a data folder. Opens the database when it is first needed.
+
+    Use it from one thread, as SQLite's connections are.
 
     All reading methods raise StorageError when the database cannot be used, and CorruptError, which
     names the log, when stored bytes do not have their checksum.
@@ -103,7 +106,9 @@ class OutputStore:
         """The newest captures, newest first."""
         self._try_recover()
         with self._errors():
-            found = self.connection.execute(f"{_INFO} ORDER BY c.id DESC LIMIT ?", (limit,))
+            found = self.connection.execute(
+                f"{_INFO} ORDER BY c.id DESC LIMIT ?", (min(limit, MANY),)
+            )
             return [_info(row) for row in found]
 
     def resolve(self, name: str = LAST) -> LogInfo:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slipstream.storage import events
+from slipstream.storage import database, events
 from slipstream.storage.outputs import OutputStore, OutputWriter, rows, writer
 from slipstream.storage.outputs.partial import Partial
 
@@ -171,9 +171,10 @@ def test_nothing_is_left_of_a_writer_that_was_killed_before_it_wrote(store: Outp
 
 
 def test_a_locked_database_keeps_the_log_aside_until_the_next_command(
-    store: OutputStore, home: Path
+    store: OutputStore, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.connection.execute("PRAGMA busy_timeout=20")
+    store.recover()
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.02)
     other = sqlite3.connect(home / "outputs.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     stored = []
