@@ -33,6 +33,8 @@ REPEATED = 0.8
 OUTSIDE = 3.0
 """Taken off a guess outside of the failing step."""
 HEAD = 3
+PLAIN = 120
+"""Lines of the beginning and of the end that are shown of an output that did not fail."""
 GAP = 12
 """Bytes that a gap between shown lines costs."""
 VERDICTS = 6
@@ -79,7 +81,8 @@ def weigh(
     errors: Sequence[Finding],
     guesses: Sequence[Finding],
     failing: Sequence[tuple[int, int]],
-    failed: bool,
+    failed: bool | None,
+    counted: bool,
 ) -> dict[int, float]:
     """The worth of each line that has any, by its index.
 
@@ -89,6 +92,7 @@ def weigh(
         guesses: Findings by words alone.
         failing: First and last log line of each step that failed.
         failed: Whether the command failed.
+        counted: Whether a tool has told the result of its run.
     """
     total = len(doc)
     worth: dict[int, float] = {}
@@ -129,6 +133,10 @@ def weigh(
             less = value - next(less for lines, less in AROUND_GUESS if away <= lines)
             lift(at + away, less)
             lift(at - away, less - 0.1)
+    if not failed and not counted:
+        for away in range(PLAIN):
+            lift(away, 1.0 - away / PLAIN)
+            lift(total - 1 - away, 1.1 - away / PLAIN)
     for i in range(HEAD):
         lift(i, 0.2)
     return worth

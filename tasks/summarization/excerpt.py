@@ -39,6 +39,13 @@ def shorten(text: str, limit: int) -> str:
     return f"{head} … (+{len(data) - size(head)} bytes)"[: limit or None]
 
 
+def fence(lines: Sequence[str]) -> list[str]:
+    """The lines as a Markdown block that nothing in them can end."""
+    longest = max((len(m[0]) for line in lines for m in rx(r"^\s*(`{3,})").finditer(line)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return [ticks, *lines, ticks]
+
+
 def marker(log_id: str, first: int, last: int, total: int = 0) -> str:
     """What stands where lines are left out: how many, and the command that shows exactly those."""
     count = last - first + 1
@@ -80,7 +87,7 @@ def choose(doc: Document, finding: Finding, limit: int) -> list[int]:
         i for first, last in finding.focus for i in range(*_index_range(doc, (first, last)))
     }
     middle = len(indices) / 2
-    frames = [i for i in indices if _FRAME(doc.texts[i])]
+    frames = [i for i in indices if _is_frame(doc.texts[i])]
     near = {i for i in frames if own(doc.texts[i])} | set(frames[-3:]) | set(frames[:2])
 
     def order(position: int) -> tuple[int, float]:
@@ -106,7 +113,7 @@ def choose(doc: Document, finding: Finding, limit: int) -> list[int]:
     return sorted(chosen)
 
 
-def _FRAME(text: str) -> bool:
+def _is_frame(text: str) -> bool:
     return bool(
         rx(r"^\s*(?:at |File \"|from |#\d+ |\d+: |\.\.\. \d+ more|in `|\(.*:\d+\)$)").match(text)
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import evidence_size, take
-from slipstream.tasks.summarization.excerpt import block, choose, size
+from slipstream.tasks.summarization.excerpt import block, choose, fence, size
 from slipstream.tasks.summarization.model import Finding, Limits, Severity
 
 ERROR_SHARE, WARNING_SHARE = 0.6, 0.3
@@ -148,11 +148,8 @@ def item(
         text = block(doc, chosen, finding.span, log_id)[0].strip()
         return Item(finding, f"- {role}line {first}{more}: {text}", tuple(chosen), False)
     lines = block(doc, chosen, finding.span, log_id)
-    fence = "```"
-    while any(line.lstrip().startswith(fence) for line in lines):
-        fence += "`"
-    title = _title(finding)
-    text = f"- {role}lines {first}-{last}{more}{title}\n{fence}\n" + "\n".join(lines) + f"\n{fence}"
+    heading = f"- {role}lines {first}-{last}{more}{_title(finding)}"
+    text = "\n".join([heading, *fence(lines)])
     cut = any(line.startswith("… ") for line in lines)
     return Item(finding, text, tuple(chosen), cut)
 

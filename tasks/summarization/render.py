@@ -1,19 +1,84 @@
-"""A summary as text: header, findings, evidence, footer; never more than its limit."""
+"""A summary as text: header, findings, evidence, footer; never more than its limit.
+
+Markdown that reads well as plain text. The footer's last line is for machines:
+
+    [slip exit=1 bytes=5140 lines=103 complete=yes log=c883a4c588e2 sha256=c883…]
+
+`exit` is a number or "unknown"; `log` is the id for `slip log`, or "-" where it could not be kept;
+`complete` is "no" where a byte of the output is, or may be, missing from the stored log.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from slipstream.tasks.summarization.analyse import Analysis
-from slipstream.tasks.summarization.detect import Detected
+from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import weigh
-from slipstream.tasks.summarization.excerpt import line_text, size
-from slipstream.tasks.summarization.fit import fit
-from slipstream.tasks.summarization.model import Limits, Log, Outcome, Severity, Tally
+from slipstream.tasks.summarization.excerpt import fence, line_text, shorten, size
+from slipstream.tasks.summarization.fit import Item, fit
+from slipstream.tasks.summarization.model import Finding, Limits, Log, Outcome, Severity, Tally
+
+TALLIES = 4
+"""Closing lines of tools that the header repeats, the last ones."""
+HEADER_LINE, NOTE_LINE = 200, 160
+"""Bytes of one line of the header and of one note."""
+NOTES = 4
+
+
+def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> str:
+    """The summary as text of at most `limits.max_bytes` bytes of UTF-8.
+
+    Args:
+        analysis: What the log says.
+        log: The stored log.
+        outcome: How the command ended.
+        limits: How much may be shown; `max_bytes` is 960 or more.
+    """
+    doc, findings = analysis.document, analysis.findings
+    small = limits.max_bytes < 2048
+    head = header(analysis, outcome, 1 if small else TALLIES)
+    notes = [shorten(note, NOTE_LINE) for note in analysis.notes[: 1 if small else NOTES]]
+    foot = footer(log, outcome, notes)
+    room = limits.max_bytes - size(head) - size(foot) - RESERVED
+    errors = [f for f in findings if f.severity >= Severity.ERROR]
+    worth = weigh(
+        doc, errors, analysis.guesses, analysis.failing, analysis.failed, bool(analysis.tallies)
+    )
+    fitted = fit(doc, findings, worth, room, limits, log.id)
+    parts = [head]
+    for title, items, left in (
+        ("Errors", fitted.errors, fitted.left_errors),
+        ("Warnings", fitted.warnings, fitted.left_warnings),
+        ("Information", fitted.infos, fitted.left_infos),
+    ):
+        parts += _section(title, items, left, log.id)
+    if fitted.evidence:
+        title = "Other lines that may tell why" if analysis.failed else "Output"
+        parts += _excerpt(title, doc, fitted.evidence, log.id)
+    parts.append(foot)
+    return "\n".join(_within(parts, limits.max_bytes))
+
+
+RESERVED = 320
+"""Bytes for the titles of sections and for what says that findings are left out."""
+
+
+def header(analysis: Analysis, outcome: Outcome, tallies: int) -> str:
+    """The result, the types, the exit status, the duration; then what the tools counted."""
+    tools = " → ".join(analysis.detected.tools[:4]) or "output"
+    parts = [f"# {verdict(analysis.failed, outcome)}: {tools}"]
+    if outcome.exit_status is not None:
+        parts.append(f"exit status {outcome.exit_status}")
+    if outcome.duration is not None and outcome.duration >= 1:
+        parts.append(f"{outcome.duration:.0f} s")
+    said = dict.fromkeys(filter(None, (_said(tally) for tally in analysis.tallies)))
+    lines = [", ".join(parts), *list(said)[-tallies:]]
+    return "\n".join(shorten(line, HEADER_LINE) for line in lines)
 
 
 def verdict(failed: bool | None, outcome: Outcome) -> str:
-    """The result in a word or two."""
+    """The result in a few words."""
     if outcome.timed_out is not None:
         return f"TIMED OUT after {outcome.timed_out:g} s"
     if outcome.out_of_memory:
@@ -23,27 +88,45 @@ def verdict(failed: bool | None, outcome: Outcome) -> str:
     return {True: "FAILED", False: "passed", None: "no failure seen"}[failed]
 
 
-def header(detected: Detected, tallies: Sequence[Tally], failed: bool | None, outcome: Outcome) -> str:
-    tools = " → ".join(detected.tools[:4]) or "output"
-    parts = [f"# {verdict(failed, outcome)}: {tools}"]
-    if outcome.exit_status is not None:
-        parts.append(f"exit status {outcome.exit_status}")
-    if outcome.duration is not None and outcome.duration >= 1:
-        parts.append(f"{outcome.duration:.0f} s")
-    lines = [", ".join(parts)]
-    for tally in tallies[-4:]:
-        counts = ", ".join(f"{count} {name}" for name, count in tally.counts)
-        time = f" in {tally.duration:g} s" if tally.duration is not None else ""
-        said = ": ".join(part for part in (tally.tool, counts + time or tally.note) if part)
-        if said not in lines:
-            lines.append(said)
-    return "\n".join(lines)
+def _said(tally: Tally) -> str:
+    """What a tool counted, in its own words; nothing where it counted nothing."""
+    counts = ", ".join(f"{count} {name}" for name, count in tally.counts)
+    time = f"in {tally.duration:g} s" if tally.duration is not None else ""
+    words = " ".join(part for part in (counts or tally.note, time) if part)
+    return f"{tally.tool}: {words}" if words else ""
 
 
-def footer(log: Log, outcome: Outcome, left: Sequence[str], notes: Sequence[str]) -> str:
-    lines = [*left, *notes]
+def _section(title: str, items: Sequence[Item], left: Sequence[Finding], log_id: str) -> list[str]:
+    if not items and not left:
+        return []
+    total = len(items) + len(left)
+    parts = [f"\n## {title} ({total})", *(item.text for item in items)]
+    if left:
+        first, last = min(f.span[0] for f in left), max(f.span[1] for f in left)
+        where = f": slip log {log_id} --lines {first}:{last}" if log_id else ""
+        parts.append(f"… {len(left)} of {total} are not shown{where}")
+    return parts
+
+
+def _excerpt(title: str, doc: Document, chosen: Sequence[int], log_id: str) -> list[str]:
+    """Lines as they stand, with the numbers of those left out between them."""
+    lines: list[str] = []
+    before = None
+    for i in chosen:
+        number = doc.numbers[i]
+        if before is not None and number > before + 1:
+            lines.append(f"… {number - before - 1} lines ({before + 1}:{number - 1})")
+        lines.append(line_text(doc, i))
+        before = number
+    gaps = f" (gaps: slip log {log_id} --lines A:B)" if log_id else ""
+    return [f"\n## {title}{gaps}", *fence(lines)]
+
+
+def footer(log: Log, outcome: Outcome, notes: Sequence[str]) -> str:
+    """What a reader must know of the full log, and how to read it."""
+    lines = ["\n---", *notes]
     if log.warning:
-        lines.append(f"warning: {log.warning}")
+        lines.append(f"warning: {shorten(log.warning, NOTE_LINE)}")
     if log.id:
         whole = "complete" if log.complete else "INCOMPLETE"
         lines.append(
@@ -58,52 +141,12 @@ def footer(log: Log, outcome: Outcome, left: Sequence[str], notes: Sequence[str]
     return "\n".join(lines)
 
 
-def render(
-    analysis: Analysis,
-    log: Log,
-    outcome: Outcome,
-    limits: Limits,
-) -> str:
-    """The summary as text of at most `limits.max_bytes` bytes of UTF-8.
+def _within(parts: list[str], limit: int) -> list[str]:
+    """Drop parts before the footer, the last first, until all is within the limit.
 
-    Args:
-        analysis: What the log says.
-        log: The stored log.
-        outcome: How the command ended.
-        limits: How much may be shown.
+    The shares are reckoned so that this finds nothing to do; it is what makes the limit certain.
     """
-    doc, findings, notes = analysis.document, analysis.findings, analysis.notes
-    head = header(analysis.detected, analysis.tallies, analysis.failed, outcome)
-    foot = footer(log, outcome, ["x" * 200], notes)
-    room = limits.max_bytes - size(head) - size(foot) - 200
-    errors = [f for f in findings if f.severity >= Severity.ERROR]
-    worth = weigh(doc, errors, analysis.guesses, analysis.failing, bool(analysis.failed))
-    fitted = fit(doc, findings, worth, room - 100, limits, log.id)
-    extra = fitted.evidence
-    parts = [head]
-    for title, items, left_out in (
-        ("Errors", fitted.errors, fitted.left_errors),
-        ("Warnings", fitted.warnings, fitted.left_warnings),
-        ("Information", fitted.infos, fitted.left_infos),
-    ):
-        if items:
-            parts.append(f"\n## {title} ({len(items) + len(left_out)})")
-            parts += [item.text for item in items]
-    if extra:
-        parts.append("\n## Other lines that may tell why" if analysis.failed else "\n## Lines")
-        parts.append("```")
-        before = None
-        for i in extra:
-            number = doc.numbers[i]
-            if before is not None and number > before + 1:
-                parts.append(f"… {before + 1}-{number - 1}")
-            parts.append(line_text(doc, i))
-            before = number
-        parts.append("```")
-    left = []
-    for title, some in (("errors", fitted.left_errors), ("warnings", fitted.left_warnings)):
-        if some:
-            lines = f"{min(f.span[0] for f in some)}:{max(f.span[1] for f in some)}"
-            left.append(f"{len(some)} more {title} are not shown: slip log {log.id} --lines {lines}")
-    parts.append("\n---\n" + footer(log, outcome, left, notes))
-    return "\n".join(parts)
+    parts = [part for block in parts[:-1] for part in block.split("\n")] + parts[-1:]
+    while sum(size(part) + 1 for part in parts) - 1 > limit and len(parts) > 2:
+        del parts[-2]
+    return parts

@@ -47,12 +47,16 @@ def _overprinted(line: str) -> str:
     Of a progress display, whose parts are alike, the last; a few parts that differ are all kept,
     since a terminal's overprinting is not worth losing a message for.
     """
+    whole = line
     parts = [part for part in line.split("\r") if part.strip()]
     alike = {rx(r"[\W\d_]+").sub("", part) for part in parts}
     if 1 < len(parts) <= OVERPRINTED and len(alike) == len(parts):
-        line = " ".join(part.strip() for part in parts)
+        line = " ".join([parts[0].rstrip(), *(part.strip() for part in parts[1:])])
     else:
         line = parts[-1] if parts else ""
+        indent = len(whole) - len(whole.lstrip(" \t"))
+        if parts and not line[:1].isspace():
+            line = whole[:indent] + line
     while "\x08" in line:
         shorter = rx(r"[^\x08]\x08").sub("", line)
         line = shorter if shorter != line else line.replace("\x08", "")
