@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
-from slipstream.tasks.summarization.extract.step import before, verdict
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
+from slipstream.tasks.summarization.extract.step import verdict
+from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _EXIT = (
     r"Process completed with exit code|exited with code|failed with exit code|returned exit code|"
@@ -40,23 +40,10 @@ def annotation(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def step(doc: Document, i: int, rule: Rule) -> Extracted:
-    """The line that says that a step failed, and what stands right before it."""
+    """The line that says that a step failed."""
     text = doc.texts[i].strip()
     named = rx(r"[Tt]he command \"(.+)\" (?:failed and )?exited|Build step '([^']+)' marked").search(text)
-    result: list[Finding | Tally] = [
-        finding(doc, rule, i, i, text, name=(named[1] or named[2]) if named else "", weight=24)
-    ]
-    if context := before(doc, i, rule):
-        result.append(context)
-    return result
-
-
-def limit(doc: Document, i: int, rule: Rule) -> Extracted:
-    """A time or output limit: what ran last stands before it."""
-    result: list[Finding | Tally] = [finding(doc, rule, i, i, doc.texts[i].strip())]
-    if context := before(doc, i, rule):
-        result.append(context)
-    return result
+    return finding(doc, rule, i, i, text, name=(named[1] or named[2]) if named else "", weight=24)
 
 
 def outcome(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -68,7 +55,7 @@ def outcome(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "ci.annotation", r"##\[(?:error|warning)\]|::(?:error|warning)(?: [^:]{0,600}(?:::?[^:]+){0,3})?::|##vso\[task\.logissue type=(?:error|warning)",
+        "ci.annotation", r"##\[(?:error|warning)\]|::(?:error|warning)(?: [^:]*(?:::?[^:]+){0,3})?::|##vso\[task\.logissue type=(?:error|warning)",
         "ci", "build", extract=annotation, weight=16,
         examples=("##[error]Process completed with exit code 1.", "::error file=a.py,line=3::boom"),
     ),
@@ -92,7 +79,7 @@ RULES: tuple[Rule, ...] = (
         r"exceeded the maximum execution time|The runner has received a shutdown signal|The operation was canceled|"
         r"[Jj]ob's log exceeded limit|execution took longer than|The hosted runner .*lost communication|"
         r"Build timed out \(after|Cancelling nested steps due to timeout|has exceeded the maximum",
-        "ci", "build", Severity.FATAL, extract=limit, weight=26,
+        "ci", "build", Severity.FATAL, weight=26,
         examples=("No output has been received in the last 10m0s, this potentially indicates a stalled build",),
     ),
     Rule(

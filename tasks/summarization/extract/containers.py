@@ -5,8 +5,8 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
-from slipstream.tasks.summarization.extract.step import before, indented, marker
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Tally
+from slipstream.tasks.summarization.extract.step import indented
+from slipstream.tasks.summarization.model import Extracted, Rule, Tally
 
 
 def buildkit(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -115,14 +115,11 @@ def recap(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def legacy(doc: Document, i: int, rule: Rule) -> Extracted:
-    """`The command '/bin/sh -c …' returned a non-zero code: 1`, and what it printed."""
+    """`The command '/bin/sh -c …' returned a non-zero code: 1`"""
     match = rx(r"The command '(.+?)' returned a non-zero code: (\d+)").search(doc.texts[i])
     if not match:
         return None
-    result: list[Finding | Tally] = [finding(doc, rule, i, i, match[0], name=match[1])]
-    if context := before(doc, i, rule):
-        result.append(context)
-    return result
+    return finding(doc, rule, i, i, match[0], name=match[1])
 
 
 RULES: tuple[Rule, ...] = (
@@ -151,7 +148,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "compose.service", r"Service '[^']+' failed to build|dependency failed to start|ERROR: for \S+ |"
         r"\bexited with code [1-9]\d*\s*$|container \S+ is unhealthy|no such service: ",
-        "docker-compose", "build", extract=marker, weight=15,
+        "docker-compose", "build", weight=15,
         examples=("web_1 exited with code 1", "dependency failed to start: container db is unhealthy"),
     ),
     Rule(

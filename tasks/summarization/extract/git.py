@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
+from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tally
 
 _SECTIONS = {
     "Changes to be committed:": "staged",
@@ -95,8 +95,8 @@ def statistics(doc: Document, i: int, rule: Rule) -> Extracted:
         if not rx(_STAT).match(line):
             break
         first = k
-    files, added, deleted = (int(total[n] or 0) for n in (1, 2, 3))
-    counts = (("files", files), ("added", added), ("deleted", deleted))
+    names = ("files", "added", "deleted")
+    counts = tuple((name, int(total[n] or 0)) for n, name in enumerate(names, 1))
     outcome = Tally(rule.tool, rule.kind, doc.numbers[i], None, counts)
     return [
         finding(
@@ -146,7 +146,7 @@ def oneline(doc: Document, i: int, rule: Rule) -> Extracted:
     """`git log --oneline`, if the log begins so."""
     if i or not {"log", "reflog", "--oneline"} & set(doc.command):
         return None
-    last = i
+    last: int = i
     for k, line in doc.forward(i, 1_000_000):
         if not rx(r"^[*|\\/ ]*[0-9a-f]{7,40} |^[*|\\/_ ]+$").match(line):
             break

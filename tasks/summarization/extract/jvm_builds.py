@@ -141,7 +141,7 @@ def ant(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def sbt(doc: Document, i: int, rule: Rule) -> Extracted:
-    """A run of `[error]` lines that nothing else reads, as one guess."""
+    """A run of `[error]` lines that nothing else reads."""
     at = doc.texts[i].find("[error]")
     prefix = doc.texts[i][: max(at, 0)]
     if i and bare(doc.texts[i - 1], prefix).startswith("[error]"):
@@ -151,9 +151,11 @@ def sbt(doc: Document, i: int, rule: Rule) -> Extracted:
         if not line.startswith("[error]"):
             break
         body = line.removeprefix("[error]").strip()
+        if rx(r"\.(?:scala|java|sbt):\d+|^at |^\(|^Total time").search(body):
+            return None
         said = said or body
         last = k
-    return finding(doc, rule, i, last, said or doc.texts[i].strip()) if said else None
+    return finding(doc, rule, i, last, said) if said else None
 
 
 def sbt_task(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -214,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         examples=("[error] Total time: 304 s, completed Jul 29, 2019 8:32:10 AM",),
     ),
     Rule(
-        "sbt.error", r"\[(?:\x1b\[[0-9;]*m)*error(?:\x1b\[[0-9;]*m)*\] ", "sbt", "build", extract=sbt, weight=4,
+        "sbt.error", r"\[(?:\x1b\[[0-9;]*m)*error(?:\x1b\[[0-9;]*m)*\] ", "sbt", "build", extract=sbt, weight=11,
         examples=("[error] boom",),
     ),
     Rule(

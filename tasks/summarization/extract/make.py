@@ -5,8 +5,8 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
-from slipstream.tasks.summarization.extract.step import before, verdict
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
+from slipstream.tasks.summarization.extract.step import verdict
+from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _STEP = (
     r"((?:\w+-)?g?make(?:\.exe)?(?:\[\d+\])?: \*\*\* )"
@@ -32,7 +32,7 @@ def step(doc: Document, i: int, rule: Rule) -> Extracted:
             failing.append(k)
             last = k
     file, line_number = found[2] or "", number(found[3])
-    result: list[Finding | Tally] = [
+    return [
         finding(
             doc, rule, i, last, found[0].strip(), name=found[4] or "", file=file, line=line_number,
             severity=Severity.FATAL if rx(r"^(?:Killed|Segmentation)").match(found[5] or "") else None,
@@ -40,9 +40,6 @@ def step(doc: Document, i: int, rule: Rule) -> Extracted:
         ),
         verdict(doc, last, rule, True),
     ]  # fmt: skip
-    if found[4] and (context := before(doc, i, rule, prefix)):
-        result.append(context)
-    return result
 
 
 def makefile(doc: Document, i: int, rule: Rule) -> Extracted:

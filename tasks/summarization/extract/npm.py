@@ -6,23 +6,20 @@ from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, rx
 from slipstream.tasks.summarization.extract.stack import block, ranges
 from slipstream.tasks.summarization.extract.step import (
-    before,
     failed,
-    marker,
     paragraph,
 )
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Tally
+from slipstream.tasks.summarization.model import Extracted, Rule
 
 _NPM = r"npm (?:ERR!|error)(?: |$)"
 _DETAIL = (
     r"^(?:code|errno|syscall|path|dest|command|signal|node|npm|cwd|notarget|argv|not ok|Error: |"
     r"System|lifecycle|workspace|location) |^$|^A complete log|^Exit status|^errno"
 )
-_LIFECYCLE = r"(?:Exit status \d+|Test failed|Failed at the|command failed|Lifecycle script)"
 
 
 def npm(doc: Document, i: int, rule: Rule) -> Extracted:
-    """A run of `npm ERR!` lines; what a script printed before it, if a script failed."""
+    """A run of `npm ERR!` lines."""
     found = rx(_NPM).search(doc.texts[i])
     if not found:
         return None
@@ -48,32 +45,28 @@ def npm(doc: Document, i: int, rule: Rule) -> Extracted:
             said.append((k, body))
         last = k if body else last
     message = said[0][1] if said else doc.texts[i].strip()
-    if script := next((text for _, text in said if text.startswith("Failed at the")), None):
-        message = script
-    script_failed = code == "ELIFECYCLE" or any(rx(_LIFECYCLE).search(text) for _, text in said)
-    result: list[Finding | Tally] = [
-        finding(
-            doc, rule, i, last, message, code=code, name=name,
-            focus=ranges(doc, [(i, min(i + 3, last)), *((k, k) for k, _ in said[:6])]),
-        )
-    ]  # fmt: skip
-    if script_failed and (context := before(doc, i, rule, prefix)):
-        result.append(context)
-    return result
+    if failing := next((text for _, text in said if text.startswith("Failed at the")), None):
+        message = failing
+    return finding(
+        doc, rule, i, last, message, code=code, name=name,
+        focus=ranges(doc, [(i, min(i + 3, last)), *((k, k) for k, _ in said[:6])]),
+    )  # fmt: skip
 
 
 def gulp(doc: Document, i: int, rule: Rule) -> Extracted:
-    """`[10:00:00] 'build' errored after 3 ms` and the error below."""
-    match = rx(r"'([^']+)' (?:.*)errored after").search(doc.texts[i])
-    last = i
-    for k, line in doc.forward(i + 1, 12):
-        if rx(r"^\[\d\d:\d\d:\d\d\] (?!\w*Error)|^\s*$").match(line):
+    """`[10:00:00] 'build' errored after 3 ms`, and the error below unless it has a stack."""
+    match = rx(r"'([^']+)' .*errored after").search(doc.texts[i])
+    last, said = i, doc.texts[i].strip()
+    for k, line in doc.forward(i + 1, 8):
+        if rx(r"^\[\d\d:\d\d:\d\d\]|^\s*$|npm ERR!|npm error").search(line):
+            break
+        if rx(r"^\s+at ").match(line):
+            last = i
             break
         last = k
-    said = rx(r"^\[\d\d:\d\d:\d\d\]\s*").sub("", doc.texts[i + 1]).strip() if last > i else ""
-    return finding(
-        doc, rule, i, last, said or doc.texts[i].strip(), name=match[1] if match else ""
-    )
+    if last > i:
+        said = doc.texts[i + 1].strip()
+    return finding(doc, rule, i, last, said, name=match[1] if match else "")
 
 
 RULES: tuple[Rule, ...] = (
@@ -84,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "yarn.command", r"error(?:\x1b\[[0-9;]*m)* Command (?:\"[^\"]*\" )?(?:failed with exit code|failed with signal|\".*\" not found)|"
         r"error Command failed\.$",
-        "yarn", "build", extract=marker, weight=25,
+        "yarn", "build", weight=25,
         examples=("error Command failed with exit code 1.",),
     ),
     Rule(
@@ -104,7 +97,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "pnpm.lifecycle", r"\bELIFECYCLE\b.{0,30}(?:Command failed|Test failed)", "pnpm", "build",
-        extract=marker, weight=22,
+        weight=22,
         examples=(" ELIFECYCLE  Command failed with exit code 1.",),
     ),
     Rule(
@@ -119,7 +112,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "grunt.failed", r"Warning: Task \"[^\"]+\" failed|Aborted due to warnings|Warning: .* Use --force to continue",
-        "grunt", "build", extract=marker, weight=20,
+        "grunt", "build", weight=20,
         examples=('Warning: Task "jshint:all" failed. Use --force to continue.',),
     ),
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
-from slipstream.tasks.summarization.extract.step import indented, marker, paragraph
+from slipstream.tasks.summarization.extract.step import indented, paragraph
 from slipstream.tasks.summarization.model import Extracted, Rule
 
 
@@ -110,7 +110,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "composer.script", r"Script .+ (?:handling the \S+ event )?returned with error code \d+", "composer", "build",
-        extract=marker, weight=22,
+        weight=22,
         examples=("Script phpunit handling the test event returned with error code 1",),
     ),
     Rule(

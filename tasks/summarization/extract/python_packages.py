@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
-from slipstream.tasks.summarization.extract.step import indented, marker, paragraph
+from slipstream.tasks.summarization.extract.step import indented, paragraph
 from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Tally
 
 
@@ -93,11 +93,6 @@ def uv(doc: Document, i: int, rule: Rule) -> Extracted:
     return finding(doc, rule, i, last, said or doc.texts[i].strip(" ×\N{MULTIPLICATION SIGN}"))
 
 
-def tox(doc: Document, i: int, rule: Rule) -> Extracted:
-    """`ERROR: InvocationError for command …` or `py311: exit 1 (…)`; the reason stands above."""
-    return marker(doc, i, rule)
-
-
 def hook(doc: Document, i: int, rule: Rule) -> Extracted:
     """pre-commit: `name....Failed`, `- hook id:`, and the hook's output up to the next hook."""
     text = doc.texts[i]
@@ -122,7 +117,7 @@ def hook(doc: Document, i: int, rule: Rule) -> Extracted:
         result.append(
             finding(
                 doc, rule, head + 1, last, doc.texts[head + 1].strip() or doc.texts[last].strip(),
-                name=identity, weight=3,
+                name=identity, weight=12,
             )
         )  # fmt: skip
     return result
@@ -177,7 +172,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "tox.command", r"ERROR: InvocationError|ERROR: +\S+: (?:commands|InterpreterNotFound|invocation)|"
         r"^\s*[\w.-]+: exit -?\d+ \(|nox > Command .* failed with exit code|nox > Session \S+ failed",
-        "tox", "build", extract=tox, weight=22,
+        "tox", "build", weight=22,
         examples=("ERROR: InvocationError for command /usr/bin/pytest (exited with code 1)",
                   "py311: exit 1 (0.41 seconds) /srv> pytest", "nox > Session tests failed."),
     ),

@@ -28,7 +28,7 @@ def killed(doc: Document, i: int, rule: Rule) -> Extracted:
 RULES: tuple[Rule, ...] = (
     Rule(
         "shell.script",
-        r": (?:line )?\d+: .{1,400}: (?:command not found|not found|No such file or directory|"
+        r": (?:line )?\d+: .+: (?:command not found|not found|No such file or directory|"
         r"Permission denied|unbound variable|parameter not set|bad substitution|Is a directory|"
         r"cannot execute|bad interpreter|ambiguous redirect|integer expression expected|"
         r"unary operator expected|binary operator expected|too many arguments|readonly variable|"
@@ -41,11 +41,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "shell.command",
-        r"(?:^|\s)(?:/\S*/)?(?:ba|z|da|k|a)?sh: (?:\d+: )?.{1,300}(?:not found|No such file|Permission denied)|"
+        r"(?:^|\s)(?:/\S*/)?(?:ba|z|da|k|a)?sh: (?:\d+: )?.+(?:not found|No such file|Permission denied)|"
         r"\bcommand not found: \S|exec: \"[^\"]+\": executable file not found|"
         r"is not recognized as an internal or external command|"
         r"is not recognized as (?:the|a) name of a cmdlet|"
-        r"/usr/bin/env: .{1,200}: No such file|xargs: .{1,200}: No such file|"
+        r"/usr/bin/env: .+: No such file|xargs: .+: No such file|"
         r"The system cannot find the (?:path|file) specified|^spawn \S+ ENOENT",
         "shell", "command", weight=12,
         examples=("bash: foo: command not found", "/usr/bin/env: 'node': No such file or directory",
@@ -56,7 +56,7 @@ RULES: tuple[Rule, ...] = (
         r"(?:^|\s)(?:cp|mv|rm|ls|cat|cd|mkdir|rmdir|ln|chmod|chown|touch|tar|unzip|gzip|find|grep|sed|awk|"
         r"install|diff|patch|stat|source|tee|dd|rsync|scp|ssh|mount|umount|fusermount|test|strip|ar|file|"
         r"head|tail|sort|cmp|readlink|realpath|which|sudo|su|kill|env|docker|bunzip2|xz|zip|7z)"
-        r": .{1,400}(?:No such file or directory|Permission denied|cannot |can't |not permitted|"
+        r": .+(?:No such file or directory|Permission denied|cannot |can't |not permitted|"
         r"missing operand|Is a directory|Not a directory|File exists|unrecognized option|"
         r"Device or resource busy|Read-only file system|invalid option|command not found|Host key verification failed)",
         "shell", "command", weight=9,

@@ -66,6 +66,13 @@ def deepest_own(frames: Sequence[tuple[int, Frame]], last_first: bool) -> tuple[
     return next((pair for pair in order if pair[1].own), None)
 
 
+def nearest(frames: Sequence[tuple[int, Frame]], last_first: bool) -> tuple[int, Frame] | None:
+    """The user's frame nearest to the raise, or else the nearest of all."""
+    if not frames:
+        return None
+    return deepest_own(frames, last_first) or frames[0 if last_first else -1]
+
+
 def ranges(doc: Document, parts: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Document index ranges as ascending, merged ranges of log lines."""
     merged: list[tuple[int, int]] = []

@@ -160,17 +160,17 @@ RULES: tuple[Rule, ...] = (
         examples=("Unhandled exception. System.InvalidOperationException: x",),
     ),
     Rule(
-        "dotnet.frame", r"\bat .{2,2000} in .{1,500}:line \d+", "dotnet", "log",
+        "dotnet.frame", r"\bat .+ in .+:line \d+", "dotnet", "log",
         extract=stack, weight=18,
         examples=("   at App.Program.Main(String[] args) in /src/Program.cs:line 3",),
     ),
     Rule(
-        "dotnet.runtime", r"\bat (?:System|Microsoft|Mono)\.[^\s(]{1,500} ?\([^:]{0,800}\)", "dotnet",
+        "dotnet.runtime", r"\bat (?:System|Microsoft|Mono)\.[^\s(]+ ?\([^:]*\)", "dotnet",
         "log", extract=stack, weight=17,
         examples=("   at System.IO.File.Open(String path, FileMode mode)",),
     ),
     Rule(
-        "powershell.record", r"\bAt .{1,500}:\d+ char:\d+\s*$", "powershell", "log",
+        "powershell.record", r"\bAt .+:\d+ char:\d+\s*$", "powershell", "log",
         extract=powershell, weight=20,
         examples=("At C:\\build\\make.ps1:12 char:3",),
     ),

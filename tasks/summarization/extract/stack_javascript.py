@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
                   "    at https://example.org/app.js:1:200"),
     ),
     Rule(
-        "javascript.browser", r"[\w$>\])]?@(?:https?://|webpack|file://|node_modules/)[^\s]{1,500}:\d+:\d+\s*$",
+        "javascript.browser", r"[\w$>\])]?@(?:https?://|webpack|file://|node_modules/)[^\s]+:\d+:\d+\s*$",
         "javascript", "log", extract=stack, weight=18,
         examples=("onload@https://example.org/app.js:1:200",),
     ),

@@ -13,6 +13,7 @@ from slipstream.tasks.summarization.extract.stack import (
     block,
     deepest_own,
     log_header,
+    nearest,
     ranges,
 )
 from slipstream.tasks.summarization.model import Cause, Extracted, Frame, Rule, Severity
@@ -103,7 +104,7 @@ def _split(text: str) -> tuple[str, str]:
 def _shown(part: _Part) -> list[tuple[int, int]]:
     """The deepest own frame with its source line, and the exception."""
     shown = [(part.exception, min(part.last, part.exception + 8))]
-    deepest = deepest_own(part.frames, last_first=False) or (part.frames or [None])[-1]
+    deepest = nearest(part.frames, last_first=False)
     if deepest:
         shown.append((deepest[0], min(deepest[0] + 1, part.exception)))
     return shown
@@ -127,7 +128,7 @@ def traceback(doc: Document, i: int, rule: Rule) -> Extracted:
     first = log_header(doc, i)
     code, _ = _split(final.text)
     shown = [pair for part in dict.fromkeys((0, len(parts) - 1)) for pair in _shown(parts[part])]
-    deepest = deepest_own(final.frames, last_first=False) or (final.frames or [None])[-1]
+    deepest = nearest(final.frames, last_first=False)
     causes = tuple(
         Cause(part.relation, *_split(part.text), tuple(f for _, f in part.frames))
         for part in reversed(parts[:-1])
@@ -248,7 +249,7 @@ RULES: tuple[Rule, ...] = (
         examples=("Traceback (most recent call last):",),
     ),
     Rule(
-        "python.syntax", r'File "[^"]{1,500}", line \d+\s*$', "python", "log",
+        "python.syntax", r'File "[^"]+", line \d+\s*$', "python", "log",
         extract=syntax_error, weight=19,
         examples=('  File "app.py", line 3',),
     ),

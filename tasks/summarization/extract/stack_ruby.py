@@ -157,7 +157,7 @@ def syntax(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "ruby.raised", r":\d+:in [`'][^']{1,300}': ", "ruby", "log", extract=raised, weight=20,
+        "ruby.raised", r":\d+:in [`'][^']+': ", "ruby", "log", extract=raised, weight=20,
         examples=("app.rb:3:in `foo': boom (RuntimeError)", "app.rb:3:in 'Object#foo': boom (RuntimeError)"),
     ),
     Rule(

@@ -126,7 +126,7 @@ def chain(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "rust.panic", r"thread '[^']{0,200}'(?: \(\d+\))? panicked at ", "rust", "log",
+        "rust.panic", r"thread '[^']*'(?: \(\d+\))? panicked at ", "rust", "log",
         extract=panic, weight=20,
         examples=("thread 'main' panicked at src/main.rs:2:5:",
                   "thread 'main' panicked at 'boom', src/main.rs:2:5"),
@@ -136,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         examples=("Caused by:",),
     ),
     Rule(
-        "rust.abort", r"thread '[^']{0,200}'(?: \(\d+\))? has overflowed its stack|fatal runtime error: ",
+        "rust.abort", r"thread '[^']*'(?: \(\d+\))? has overflowed its stack|fatal runtime error: ",
         "rust", "log", Severity.FATAL, weight=20,
         examples=("thread 'main' has overflowed its stack", "fatal runtime error: stack overflow"),
     ),

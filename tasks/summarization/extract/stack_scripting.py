@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import block_end, finding, frame, number, rx
-from slipstream.tasks.summarization.extract.stack import bare, block, deepest_own, ranges
+from slipstream.tasks.summarization.extract.stack import bare, block, deepest_own, nearest, ranges
 from slipstream.tasks.summarization.model import Extracted, Frame, Rule, Severity
 
 
@@ -109,7 +109,7 @@ def haskell(doc: Document, i: int, rule: Rule) -> Extracted:
         head = k
         if rx(r"^\S.*?: ").match(bare(line, prefix)):
             break
-    deepest = deepest_own(frames, last_first=True) or (frames or [None])[0]
+    deepest = nearest(frames, last_first=True)
     return finding(
         doc, rule, head, last, bare(doc.texts[head], prefix).strip(),
         stack=tuple(f for _, f in frames),

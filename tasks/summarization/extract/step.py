@@ -1,4 +1,4 @@
-"""What failing steps of builds share: what stood right before a marker, verdicts, durations."""
+"""What readers of builds share: blocks of lines, verdicts, durations, locations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import block_end, finding, number, rx
-from slipstream.tasks.summarization.extract.stack import bare
-from slipstream.tasks.summarization.model import Finding, Rule, Severity, Tally
+from slipstream.tasks.summarization.model import Finding, Rule, Tally
 
 MARKER = (
     r"\*\*\* (?:\[|No rule|Error code)|The command .* exited with|Process completed with exit code|"
@@ -16,59 +15,6 @@ MARKER = (
     r"Command exited with code|make\S*: (?:Leaving|Entering|Target)|Done\. Your build exited"
 )
 """Lines that say only that a step failed; what explains it stands above them."""
-_START = (
-    r"^(?:\$ |\+ |> |\[command\]|##\[(?:group|section|endgroup)\]|::group::|travis_(?:fold|time):|"
-    r"section_(?:start|end):|The command .* exited with 0|Run |\[Pipeline\]|\S*[$#%] )"
-)
-"""A command that is echoed, or the beginning of a step."""
-_WORDS = (
-    r"\b(?:errors?|fail(?:ed|ure|s)?|fatal|exception|cannot|can't|could not|unable|not found|no such|"
-    r"undefined|invalid|missing|denied|expected|differs?|timed out|unknown|illegal|aborted)\b"
-)
-BEFORE_LINES = 10
-
-
-def before(doc: Document, i: int, rule: Rule, prefix: str = "") -> Finding | None:
-    """The last lines of the step whose marker is line `i`, as a guess of the least weight.
-
-    It is dropped where a rule that knows the tool explains these lines.
-    """
-    last: int | None = None
-    first = i
-    seen = 0
-    for k, line in doc.back(i - 1, BEFORE_LINES * 3) if i else ():
-        text = bare(line, prefix).strip()
-        if last is None:
-            if not text:
-                continue
-            if text.startswith(("travis_", "section_end:", "Cleaning up", "Uploading artifacts")):
-                continue
-            if rx(MARKER).search(text):
-                if k == i - 1:
-                    return None
-                continue
-            last = k
-        if rx(_START).match(text):
-            if last != k or text.startswith(("$ ", "+ ", "> ")):
-                first = k
-                seen += 1
-            break
-        if not text:
-            if seen >= 3:
-                break
-            continue
-        first = k
-        seen += 1
-        if seen >= BEFORE_LINES:
-            break
-    if last is None or not seen:
-        return None
-    said = [bare(doc.texts[k], prefix).strip() for k in range(last, first - 1, -1)]
-    message = next((text for text in said if rx(_WORDS, 2).search(text)), said[0])
-    return finding(
-        doc, rule, first, last, message, severity=Severity.ERROR, kind="command", weight=3,
-        focus=((doc.numbers[max(first, last - 3)], doc.numbers[last]),),
-    )  # fmt: skip
 
 
 def verdict(
@@ -116,13 +62,6 @@ def indented(doc: Document, i: int, rule: Rule) -> Finding:
             break
         last = k if body else last
     return finding(doc, rule, i, last, text.strip(), **located(text))
-
-
-def marker(doc: Document, i: int, rule: Rule) -> list[Finding | Tally]:
-    """A line that says only that a step failed, and the lines before it as a guess."""
-    found = [finding(doc, rule, i, i, doc.texts[i].strip())]
-    context = before(doc, i, rule)
-    return [*found, context] if context else [*found]
 
 
 def failed(doc: Document, i: int, rule: Rule) -> Tally:

@@ -37,7 +37,8 @@ class Template(NamedTuple):
 
     text: str
     """The line with `<n>`, `<time>`, `<ip>`, `<path>` and `<text>` in place."""
-    count: int
+    lines: int
+    """How many."""
     first: int
     """Log line number of the first occurrence."""
     last: int
@@ -124,7 +125,7 @@ def templates(lines: Iterable[tuple[int, str]]) -> tuple[list[Template], int]:
         Template(t, g.count, g.first, g.last, _stamp(g.example), _stamp(g.latest), g.example)
         for t, g in groups.items()
     ]
-    found.sort(key=lambda t: (-t.count, t.first))
+    found.sort(key=lambda t: (-t.lines, t.first))
     return found, rest
 
 
