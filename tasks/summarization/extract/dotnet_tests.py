@@ -163,6 +163,26 @@ def pester_line(doc: Document, i: int, rule: Rule) -> Extracted:
     )  # fmt: skip
 
 
+def pester_report(doc: Document, i: int, rule: Rule) -> Extracted:
+    """A failure of Pester told in fields: Description, Name, message, stack-trace."""
+    start, name = i, ""
+    for k, text in doc.back(i - 1, 3) if i else ():
+        m = rx(r"^(?:Description|Name): +(?P<text>.*)$").match(text)
+        if not m:
+            break
+        start, name = k, name or m["text"].strip()
+    lines = block(doc, i, r"^(?:Description|Name): |^\d+ tests? in |^At .*:\d+ char", limit=60)
+    trace = first(lines, r"^stack-trace:")
+    if not trace:
+        return None
+    message = next((t.strip() for _, t in lines[1:] if t.strip()), name)
+    place = first(lines, r"(?:, |at )(?P<file>[^\s,][^,]*\.ps1): line (?P<line>\d+)")
+    return finding(
+        doc, rule, start, lines[-1][0], message, tool="pester", name=name,
+        file=place[1]["file"] if place else "", line=number(place[1]["line"]) if place else None,
+    )  # fmt: skip
+
+
 def pester_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     """`Tests Passed: 5, Failed: 2, Skipped: 1, ...`."""
     words = {
@@ -225,6 +245,9 @@ RULES = (
     Rule(
         "pester.line", r"(?:^|[ \t]|\x1b\[[0-9;]*m)\[-\] [^ ]", "pester", "test", _E, pester_line, 18,
         examples=("    [-] adds two numbers 12ms",),
+    ),
+    Rule(
+        "pester.report", r"^message:\s*$", "pester", "test", _E, pester_report, 20, examples=("message:",),
     ),
     Rule(
         "pester.tally", r"Tests Passed: [0-9]+, Failed: [0-9]+", "pester", "test", _I, pester_tally, 30,

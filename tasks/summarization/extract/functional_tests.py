@@ -56,7 +56,7 @@ def tasty_block(doc: Document, i: int, rule: Rule) -> Extracted:
     m = rx(r"^(?P<indent>\s*)(?P<name>\S.*?):\s+FAIL(?: \((?P<t>[\d.]+s)\))?\s*$").match(
         doc.texts[i]
     )
-    if not m:
+    if not m or m["name"].startswith("["):
         return None
     depth = len(m["indent"])
     lines: Lines = [(i, doc.texts[i])]
@@ -66,6 +66,8 @@ def tasty_block(doc: Document, i: int, rule: Rule) -> Extracted:
         lines.append((k, text))
     while len(lines) > 1 and not lines[-1][1].strip():
         lines.pop()
+    if len(lines) == 1 and not depth:
+        return None
     path = [m["name"]]
     for _, text in doc.back(i - 1, 400) if i else ():
         indent = len(text) - len(text.lstrip())
@@ -204,6 +206,32 @@ def testthat_block(doc: Document, i: int, rule: Rule) -> Extracted:
     )  # fmt: skip
 
 
+def r_check(doc: Document, i: int, rule: Rule) -> Extracted:
+    """R CMD check: tests, examples or vignettes that failed, with the last lines they printed."""
+    start = i
+    for k, text in doc.back(i - 1, 3) if i else ():
+        if not rx(r"^\s*(?:ERROR|Running .*)$").match(text):
+            break
+        start = k
+    lines = block(doc, i, r"^\* ", limit=80)
+    reason = None
+    for k, text in reversed(lines[1:]):
+        if (
+            rx(r"^\s*(?:Error\b|\d+\. (?:Failure|Error))").match(text)
+            and "unit tests failed" not in text
+        ):
+            reason = k, text.strip()
+    place = rx(
+        r"\(at (?P<file>[\w.-]+)#(?P<line>\d+)\)|\((?P<f2>test[\w.-]+\.R):(?P<l2>\d+)"
+    ).search(reason[1] if reason else "")
+    return finding(
+        doc, rule, start, lines[-1][0], reason[1] if reason else doc.texts[i].strip(), tool="R CMD check",
+        file=(place["file"] or place["f2"]) if place else "",
+        line=number(place["line"] or place["l2"]) if place else None,
+        focus=focus(doc, i, *((reason[0], min(reason[0] + 1, lines[-1][0])) if reason else ())),
+    )  # fmt: skip
+
+
 def testthat_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     """`[ FAIL 1 | WARN 0 | SKIP 0 | PASS 3 ]`, or the older `OK: 3 SKIPPED: 0 FAILED: 1`."""
     text = doc.texts[i]
@@ -259,6 +287,10 @@ RULES = (
     Rule(
         "testthat.block", r"(?:── ?|-- ?|[0-9]\. )(?:Failure|Error)(?:: | \()", "testthat", "test", _E, testthat_block, 20,
         examples=("── Failure (test-a.R:3:3): adds ─────", "1. Failure: adds (@test-a.R#3) -----"),
+    ),
+    Rule(
+        "rcheck.tests", r"(?:Running the tests in .* failed|Running examples in .* failed|re-building .* failed)", "R CMD check", "test", _E, r_check, 21,
+        examples=("Running the tests in ‘tests/testthat.R’ failed.",),
     ),
     Rule(
         "testthat.tally", r"(?:\[ FAIL [0-9]+ \| WARN|OK: [0-9]+ SKIPPED: [0-9]+)", "testthat", "test", _I, testthat_tally, 30,

@@ -176,7 +176,7 @@ def karma_error(doc: Document, i: int, rule: Rule) -> Extracted:
     lines = block(
         doc,
         i,
-        r"^[^\s{}](?!.*(?:rror|onnect))|^\w[\w ]* [\d.]+ \(",
+        r"^(?!.* DISCONNECTED|\w[\w ]* [\d.]+ \([^)]*\) ERROR$)[^\s{}]",
         doc.texts[i][: m.start()],
         limit=60,
     )

@@ -23,12 +23,14 @@ _ENDS = (
 
 def numbered(doc: Document, i: int, rule: Rule) -> Extracted:
     """A numbered block of a runner's report."""
-    m = rx(r"(?:^|(?<=[\s|]))(?P<indent> *)(?P<number>\d+)\) (?P<title>\S.*)$").search(doc.texts[i])
+    m = rx(r"(?:^|(?<=[\s|]))(?P<indent> *)(?P<number>\d+)\)(?: (?P<title>\S.*)|\s*)$").search(
+        doc.texts[i]
+    )
     if not m:
         return None
     prefix = doc.texts[i][: m.start()]
     lines = block(doc, i, _ENDS, prefix, limit=900)
-    title = m["title"].rstrip()
+    title = (m["title"] or "").rstrip()
     reader = _reader(doc, i, lines, title)
     return reader(doc, i, rule, lines, title) if reader else None
 
@@ -82,9 +84,14 @@ def _reader(doc: Document, i: int, lines: Lines, title: str):  # type: ignore[no
         from slipstream.tasks.summarization.extract.functional_tests import hspec_numbered
 
         return hspec_numbered
+    failing = rx(r"^\s*\d+ failing\b").match
     named = title.endswith(":") or first(head, r"^\s+\S.*:$")
-    if named and first(
-        body, r"^\s+(?:at .*:\d+|\S*(?:Error|Exception)\b|\S.* (?:expected|exceeded|timed? ?out))"
+    if named and (
+        first(
+            body,
+            r"^\s+(?:at .*:\d+|\S*(?:Error|Exception)\b|\S.* (?:expected|exceeded|timed? ?out))",
+        )
+        or any(failing(text) for _, text in doc.back(i, 300))
     ):
         from slipstream.tasks.summarization.extract.javascript_tests import mocha_numbered
 
@@ -94,7 +101,7 @@ def _reader(doc: Document, i: int, lines: Lines, title: str):  # type: ignore[no
 
 RULES = (
     Rule(
-        "numbered.block", HEAD + SGR + r"\s*" + SGR + r"[0-9]+\) \S", "mocha", "test",
+        "numbered.block", HEAD + SGR + r"\s*" + SGR + r"[0-9]+\)(?: \S|\s*$)", "mocha", "test",
         Severity.ERROR, numbered, 20,
         examples=("  1) Suite", "\x1b[0m\x1b[31m  1) Suite adds:\x1b[0m", "1) FooTest::testBar"),
     ),

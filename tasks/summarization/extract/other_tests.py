@@ -268,6 +268,16 @@ def behave_block(doc: Document, i: int, rule: Rule) -> Extracted:
     return None
 
 
+def verdict_line(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`path/name   FAIL`: what home-made harnesses print for each test."""
+    m = rx(r"^(?P<name>[\w.+-]+(?:[/:][\w.+:-]+)+)[ .:\t]+(?P<what>FAIL|FAILED|ERROR)$").match(
+        doc.texts[i].strip()
+    )
+    return (
+        finding(doc, rule, i, i, doc.texts[i].strip(), tool="tests", name=m["name"]) if m else None
+    )
+
+
 def qunit_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """QUnit through PhantomJS runners: `Test Failed: name` over `Assertion Failed: reason`."""
     m = rx(r"Test Failed: (?P<name>\S.*)$").search(doc.texts[i])
@@ -294,7 +304,7 @@ RULES = (
         examples=("[  FAILED  ] spec/adder_spec.lua @ 12: adder adds",),
     ),
     Rule(
-        "busted.inline", r"\[ RUN +\].*: .*(?:FAIL|ERR)" + SGR + r"\s*$", "busted", "test", _E, busted_inline, 20,
+        "busted.inline", r"\[ RUN +\].*: .*(?:FAIL|ERR)" + SGR + r"\s*$", "busted", "test", _E, busted_inline, 18,
         examples=("[ RUN      ] spec/adder_spec.lua @ 12: adder adds: 1.20 ms FAIL",),
     ),
     Rule(
@@ -332,6 +342,10 @@ RULES = (
     ),
     Rule(
         "behave.block", r"^\s*Assertion Failed: ", "behave", "test", _E, behave_block, 20, examples=("      Assertion Failed: expected 1",),
+    ),
+    Rule(
+        "tests.verdict", r"[\w.+-]+[/:][\w./+:-]+[ .:\t]+" + SGR + r"(?:FAIL|FAILED|ERROR)" + SGR + r"\s*$", "tests", "test", _E, verdict_line, 9,
+        examples=("text-objects/lexer                            FAIL",),
     ),
     Rule(
         "qunit.block", r"(?:^|\s)Test Failed: [^ ]", "qunit", "test", _E, qunit_block, 20, examples=("  Test Failed: adds two numbers",),

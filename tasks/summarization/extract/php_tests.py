@@ -158,7 +158,7 @@ _I = Severity.INFO
 RULES = (
     Rule(
         "phpunit.tally",
-        r"(?:Tests: [0-9]+, Assertions: [0-9]+|OK \([0-9]+ tests?, [0-9]+ assertions?\))",
+        r"(?:Tests: [0-9]+" + SGR + r", " + SGR + r"Assertions: [0-9]+|OK \([0-9]+ tests?, [0-9]+ assertions?\))",
         "phpunit", "test", _I, phpunit_tally, 30,
         examples=("Tests: 3, Assertions: 4, Failures: 1.", "OK (3 tests, 4 assertions)"),
     ),

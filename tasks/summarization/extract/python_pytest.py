@@ -238,7 +238,7 @@ def pytest_line(doc: Document, i: int, rule: Rule) -> Extracted:
 def pytest_summary(doc: Document, i: int, rule: Rule) -> Extracted:
     """A line of the short test summary: the test's name, and the reason behind a dash."""
     m = rx(
-        r"(?:FAILED|ERROR|SUBFAILED(?P<sub>\([^)]*\)|\[[^\]]*\])?|SUBFAIL) (?P<id>(?P<file>[^:]+?\.\w+)"
+        r"(?:FAILED|ERROR|SUBFAILED(?P<sub>\([^)]*\)|\[[^\]]*\])?|SUBFAIL) (?P<id>(?P<file>[^:]+?\.(?:py|ipynb|rst|txt|md))"
         r"(?:::(?P<name>.+?))?)(?: - (?P<text>.*))?\s*$"
     ).search(doc.texts[i])
     if not m:
@@ -413,7 +413,7 @@ RULES = (
     Rule(
         "pytest.summary",
         HEAD + r"(?:FAILED|ERROR|SUBFAILED|SUBFAIL)(?:\([^)]*\)|\[[^\]]*\])?"
-        + SGR + r" [^ :]+\.\w+(?:$|::| - )",
+        + SGR + r" [^ :]+\.(?:py|ipynb|rst|txt|md)(?:\s*$|::| - )",
         "pytest", "test", Severity.ERROR, pytest_summary, 12,
         examples=(
             "FAILED tests/test_a.py::TestA::test_b[1-2] - assert 1 == 2",

@@ -151,7 +151,7 @@ def minitest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     cut = first(lines[1:], r"^\s*(?:Failure|Error|Skipped):\s*$")
     if cut:
         lines = [pair for pair in lines if pair[0] < cut[0]]
-    if len(lines) < 3 or not rx(r"^\S+#.+:\s*$|^\w+\(\S+\)").match(lines[1][1]):
+    if len(lines) < 3 or not rx(r"^[A-Z][\w:]*#\S|^\w+\(\S+\)").match(lines[1][1]):
         return None
     return _minitest(doc, i, rule, _until_blank(lines))
 

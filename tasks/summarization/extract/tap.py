@@ -98,7 +98,9 @@ def _reason(body: Lines, yaml: dict[str, str], name: str, i: int) -> tuple[int, 
     if wanted or got:
         hit = first(body, r"^\s*(?:expected|wanted|actual|got|found):")
         return (hit[0] if hit else i), f"{name}: expected {wanted}, got {got}"
-    return _perl(body) or (i, name)
+    if first(body, r"# +Failed test|\(?in test file") or first(body, r"#\s+(?:got|expected): "):
+        return _perl(body) or (i, name)
+    return i, name
 
 
 def _value(yaml: dict[str, str], *keys: str) -> str:
