@@ -32,7 +32,7 @@ FRAME_BYTES = 1 << 20  # raw bytes at which a frame is closed: unpacked in 1 to 
 RAW_BELOW = 4096  # bytes; under it compressing saves less than importing zstandard costs
 LEVEL = 1  # zstd; level 3 takes twice the time for the same size on logs
 
-_HEADER = Struct("<IIIIII")  # codec, raw bytes, payload bytes, runs bytes, newlines, CRC
+_HEADER = Struct("<IIIII")  # codec, raw bytes, payload bytes, runs bytes, CRC
 _TRAILER = Struct("<8sQQQ32sI")
 _RAW, _ZSTD = 0, 1
 _STREAMS_BYTES = 1 << 16  # of runs that are compressed together
@@ -49,7 +49,6 @@ class Frame(NamedTuple):
 
     codec: int
     raw_size: int
-    newlines: int
     runs: bytes
     payload: bytes
 
@@ -72,8 +71,8 @@ class Frame(NamedTuple):
         return raw
 
 
-def pack_frame(raw: bytes, runs: bytes) -> tuple[bytes, int]:
-    """Make the frame of `raw`; returns it and the newlines in `raw`."""
+def pack_frame(raw: bytes, runs: bytes) -> bytes:
+    """Make the frame of raw bytes and their runs."""
     codec, payload = _RAW, raw
     if len(raw) > RAW_BELOW:
         import zstandard
@@ -81,10 +80,9 @@ def pack_frame(raw: bytes, runs: bytes) -> tuple[bytes, int]:
         packed = zstandard.ZstdCompressor(level=LEVEL).compress(raw)
         if len(packed) < len(raw):
             codec, payload = _ZSTD, packed
-    newlines = raw.count(b"\n")
-    fields = codec, len(raw), len(payload), len(runs), newlines
+    fields = codec, len(raw), len(payload), len(runs)
     crc = zlib.crc32(payload, zlib.crc32(runs, zlib.crc32(_HEADER.pack(*fields, 0))))
-    return b"".join((_HEADER.pack(*fields, crc), runs, payload)), newlines
+    return b"".join((_HEADER.pack(*fields, crc), runs, payload))
 
 
 def read_frame(source: BinaryIO) -> Frame | None:
@@ -93,7 +91,7 @@ def read_frame(source: BinaryIO) -> Frame | None:
     if len(header) < _HEADER.size:
         return None
     *fields, crc = _HEADER.unpack(header)
-    codec, raw_size, payload_size, runs_size, newlines = fields
+    codec, raw_size, payload_size, runs_size = fields
     # A damaged size may be anything below 4 GiB; no frame is near that.
     if codec > _ZSTD or max(raw_size, payload_size, runs_size) > 64 * FRAME_BYTES:
         return None
@@ -101,7 +99,7 @@ def read_frame(source: BinaryIO) -> Frame | None:
     found = zlib.crc32(payload, zlib.crc32(runs, zlib.crc32(_HEADER.pack(*fields, 0))))
     if found != crc or len(payload) != payload_size:
         return None
-    return Frame(codec, raw_size, newlines, runs, payload)
+    return Frame(codec, raw_size, runs, payload)
 
 
 class FrameIndex:
@@ -288,7 +286,7 @@ class Streams:
         return bytes(self._packed)
 
     def _close(self) -> None:
-        self._packed += pack_frame(bytes(self._rest), b"")[0]
+        self._packed += pack_frame(bytes(self._rest), b"")
         self._rest.clear()
 
 

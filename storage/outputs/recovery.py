@@ -126,15 +126,15 @@ def _seal(frames: Path, journal: Journal, token: str) -> dict[str, Any] | None:
             while frame := read_frame(file):
                 last = frame.unpack()
                 digest.update(last)
-                index.add(file.tell() - index.offsets[-1], len(last), frame.newlines)
+                index.add(file.tell() - index.offsets[-1], len(last), last.count(b"\n"))
         file.truncate(index.offsets[-1])
         # Notes of a frame that was closed since are old.
         notes = [note for note in journal.notes if note[0] == len(index)]
         if notes:
             last = b"".join(raw for _, _, raw in notes)
-            packed, newlines = pack_frame(last, b"".join(runs for _, runs, _ in notes))
+            packed = pack_frame(last, b"".join(runs for _, runs, _ in notes))
             digest.update(last)
-            index.add(len(packed), len(last), newlines)
+            index.add(len(packed), len(last), last.count(b"\n"))
             file.write(packed)
         if not index.size:
             return None

@@ -1,10 +1,12 @@
 """The store of complete outputs: keeps what a tool printed, byte for byte, and gives it back.
 
-store = OutputStore(home)
-writer = store.writer(("pytest", "-q"), cwd)
-writer.write(b"...", 1)
-stored = writer.finish(exit_status=1)
-for chunk in store.read_lines(store.resolve(stored.id), 40, 60): ...
+    store = OutputStore(home)
+    writer = store.writer(("pytest", "-q"), cwd)
+    writer.write(b"...", 1)
+    stored = writer.finish(exit_status=1)
+    for chunk in store.read_lines(store.resolve(stored.id), 40, 60): ...
+
+A log's id is made of its bytes alone, so the same output has the same id everywhere.
 """
 
 from __future__ import annotations

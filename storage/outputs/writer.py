@@ -50,13 +50,6 @@ class StoredOutput(NamedTuple):
     """Why it is not kept, in a sentence; empty when it is."""
 
 
-class _Closed(NamedTuple):
-    raw: bytes
-    runs: bytes
-    frame: bytes
-    newlines: int
-
-
 Insert = Callable[[rows.Content, rows.Capture], None]
 
 
@@ -81,7 +74,7 @@ class OutputWriter:
         # What is closed; belongs to the pipeline while there is one.
         self._digest = hashlib.sha256()
         self._index = FrameIndex()
-        self._total = 0
+        self._total = self._newlines = 0
         self._ends_in_line = False  # the last byte is not a newline
         self._streams = Streams()
         self._frames: list[bytes] = [MAGIC]  # while they are small
@@ -155,7 +148,7 @@ class OutputWriter:
             self._pipeline.stop()
             self._pipeline = None
         sha256 = self._digest.hexdigest()
-        lines = self._index.newlines[-1] + self._ends_in_line
+        lines = self._newlines + self._ends_in_line
         capture = rows.Capture(
             self._token,
             self._command,
@@ -195,17 +188,15 @@ class OutputWriter:
 
     def _end_frame(self) -> None:
         self._end_run()
-        chunks, runs = self._chunks, pack_runs(self._runs)
+        raw = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        runs = pack_runs(self._runs)
         self._chunks, self._size, self._runs, self._noted = [], 0, [], (0, 0)
 
-        def pack() -> _Closed:
-            raw = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            if self._failure:
-                return _Closed(raw, runs, b"", raw.count(b"\n"))
-            return _Closed(raw, runs, *pack_frame(raw, runs))
+        def pack() -> bytes:
+            return b"" if self._failure else pack_frame(raw, runs)
 
         packed = pack if self._pipeline is None else self._pipeline.begin(pack)
-        self._do(lambda: self._close_frame(packed()))
+        self._do(lambda: self._close_frame(raw, runs, packed))
 
     def _do(self, job: Job) -> None:
         if self._pipeline is None:
@@ -242,14 +233,16 @@ class OutputWriter:
                 self._partial.remove()
             self._partial = None
 
-    def _close_frame(self, closed: _Closed) -> None:
-        raw, runs, frame, newlines = closed
+    def _close_frame(self, raw: bytes, runs: bytes, packed: Callable[[], bytes]) -> None:
+        newlines = raw.count(b"\n")
         self._digest.update(raw)
         self._total += len(raw)
+        self._newlines += newlines
         self._ends_in_line = raw[-1:] != b"\n"
-        self._index.add(len(frame), len(raw), newlines)
         if self._failure:
             return
+        frame = packed()
+        self._index.add(len(frame), len(raw), newlines)
         self._streams.add(runs)
         self._stored += len(frame)
         if self._partial is not None:

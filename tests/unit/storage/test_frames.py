@@ -33,8 +33,8 @@ def stored_form(frames: list[bytes]) -> bytes:
     index = FrameIndex()
     packed = [MAGIC]
     for raw in frames:
-        frame, newlines = pack_frame(raw, b"")
-        index.add(len(frame), len(raw), newlines)
+        frame = pack_frame(raw, b"")
+        index.add(len(frame), len(raw), raw.count(b"\n"))
         packed.append(frame)
     return b"".join([*packed, index.pack(hashlib.sha256(b"".join(frames)).digest())])
 
