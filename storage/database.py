@@ -174,11 +174,11 @@ def _migrate(path: Path) -> None:
         with closing(_open(path)) as connection:
             found = _revision(connection)
         if found < SCHEMA:  # else another process was first
-            from slipstream.storage.engine import upgrade
+            from slipstream.storage.engine import file_url, upgrade
 
             copy = back_up(path, found)
             try:
-                upgrade(f"sqlite:///{path}")
+                upgrade(file_url(path))
             except Exception as error:
                 reason = str(error).partition("\n")[0]
                 raise StorageError(

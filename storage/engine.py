@@ -14,15 +14,20 @@ from typing import Any
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 
 from slipstream.storage import database, models
 
 METADATA = models.Output.metadata
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `sqlite:///…` or `postgresql+psycopg://…`."""
+def file_url(path: Path) -> URL:
+    """The URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path))
+
+
+def make_engine(url: str | URL) -> Engine:
+    """An engine for `file_url(path)` or `postgresql+psycopg://…`."""
     engine = sqlalchemy.create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
@@ -30,7 +35,7 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
-def upgrade(url: str, revision: str = "head") -> None:
+def upgrade(url: str | URL, revision: str = "head") -> None:
     """Bring the database at `url` to a revision, in one transaction.
 
     A file is backed up by the caller (`database.connect` does), which also holds the lock.
@@ -39,7 +44,8 @@ def upgrade(url: str, revision: str = "head") -> None:
     try:
         with engine.begin() as connection:
             config = Config()
-            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            scripts = str(Path(__file__).parent / "migrations")
+            config.set_main_option("script_location", scripts.replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     finally:
@@ -50,7 +56,7 @@ def schema_sql() -> str:
     """The text of `schema.sql`: what the migrations make of an empty database."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "schema.db"
-        upgrade(f"sqlite:///{path}")
+        upgrade(file_url(path))
         with closing(sqlite3.connect(path)) as connection:
             rows = connection.execute(
                 "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL "

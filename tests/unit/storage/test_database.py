@@ -119,6 +119,14 @@ def test_an_older_schema_is_migrated_after_a_back_up(home: Path) -> None:
     assert len(list((home / "backups").iterdir())) == 1
 
 
+def test_a_home_with_odd_characters_is_migrated_as_well(tmp_path: Path) -> None:
+    home = tmp_path / "50% of a#b? ü"
+    older(home)
+    connect(home).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [home.name]
+    assert (home / "backups").is_dir()
+
+
 def test_a_migration_that_fails_leaves_the_database_as_it_was(home: Path) -> None:
     older(home)
     with closing(sqlite3.connect(home / DATABASE)) as connection:
