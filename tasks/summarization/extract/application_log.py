@@ -7,7 +7,7 @@ from typing import Any
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, frame, number, rx
-from slipstream.tasks.summarization.extract.stack import bare, ranges
+from slipstream.tasks.summarization.extract.stack import bare, is_log_header, ranges
 from slipstream.tasks.summarization.model import Extracted, Frame, Rule, Severity
 
 _LEVELS = {
@@ -32,7 +32,7 @@ _STACK = (
 _HEAD = (
     r"^.*?" + _TIME + r"\S*(?:\s[+-]\d{4}|\sUTC|\s[AP]M)?[\])]?\s*|^\[?\w{3} \w{3} +\d+ .*?\d{4}\]\s*"
 )
-_LABEL = r"^(?:[-|:,\s\].]|\[[^\]]{1,60}\]|\([^)]{1,60}\)|\d+#\d+:|\*\d+ )+"
+_LABEL = r"^(?:[-|:,\s\].]|\[[^\]]{1,60}\]|\([^)]{1,60}\)|\d+#\d+:|\d+ --- |\*\d+ )+"
 _JSON_MESSAGE = ("msg", "message", "@m", "event", "short_message", "MESSAGE", "log", "error")
 _JSON_LEVEL = ("level", "severity", "lvl", "levelname", "log.level", "@l", "@level", "loglevel", "level_name")
 
@@ -51,6 +51,7 @@ def entry(doc: Document, i: int, rule: Rule) -> Extracted:
     last = _continued(doc, i)
     said = text[level.end(1) :] if level else rx(_HEAD).sub("", text, count=1)
     message = rx(_LABEL).sub("", said, count=1).strip()
+    message = rx(r"^[\w.$\[\]/]+ +: ").sub("", message)
     if not message and last > i:
         message = doc.texts[i + 1].strip()
     place = rx(r"(?:^|[\s(\[])([\w./-]+\.(?:go|py|js|ts|java|rb|rs|cc|cpp|c|php|ex|scala|kt|cs)):(\d+)\b").search(text)
@@ -63,13 +64,11 @@ def entry(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def _trace_follows(doc: Document, i: int) -> bool:
-    if doc.numbers[i + 1] != doc.numbers[i] + 1:
-        return False
-    following = doc.texts[i + 1]
+    following = next((line for k, line in doc.forward(i, 3) if k > i and line.strip()), "")
     if not rx(_STACK).match(following):
         return False
     # Only where the header of a log line is one that the readers of traces take in.
-    return rx(_TIME + r"|\d{4}[-/]\d\d[-/]\d\d").search(doc.texts[i]) is not None
+    return is_log_header(doc.texts[i])
 
 
 def _continued(doc: Document, i: int) -> int:
@@ -214,66 +213,76 @@ def rails(doc: Document, i: int, rule: Rule) -> Extracted:
 RULES: tuple[Rule, ...] = (
     Rule(
         "log.timed", _TIME + r".{0,60}[\s\[|\]/:(.-]" + _BAD + r"(?:[\s\]|:,)-]|\x1b)", "log", "log",
-        extract=entry, weight=10,
+        extract=entry, weight=12,
         examples=("2024-01-01 10:00:00,000 - app - ERROR - boom", "10:00:00.000 [main] ERROR c.a.App - boom",
                   "E, [2024-01-01T10:00:00.000 #12] ERROR -- : boom"),
     ),
     Rule(
         "log.warned", _TIME + r".{0,60}[\s\[|\]/:(-](?:WARN|WARNING|WRN)(?:[\s\]|:,)-]|\x1b)", "log", "log",
-        Severity.WARNING, extract=entry, weight=9,
+        Severity.WARNING, extract=entry, weight=11,
         examples=("2024-01-01 10:00:00,000 - app - WARNING - hm",),
     ),
     Rule(
         "log.bracketed", _TIME + r".{0,60}\[(?:[\w.]+:)?(?:error|fatal|critical|crit|alert|emerg|panic)\] ", "log",
-        "log", extract=entry, weight=10,
+        "log", extract=entry, weight=12,
         examples=("2024/01/01 10:00:00 [error] 12#12: *1 open() failed",
                   "[Mon Jan 01 10:00:00.000 2024] [core:error] [pid 1] boom", "10:00:00.000 [error] boom"),
     ),
     Rule(
         "log.bracketed-warn", _TIME + r".{0,60}\[(?:[\w.]+:)?(?:warn|warning)\] ", "log", "log", Severity.WARNING,
-        extract=entry, weight=9,
+        extract=entry, weight=11,
         examples=("2024/01/01 10:00:00 [warn] 12#12: hm",),
     ),
     Rule(
         "log.dated", r"\d{4}[-/]\d\d[-/]\d\d.{0,60}\b(?:error|fatal|critical)(?:\x1b\[[0-9;]*m)?(?:\t|: | \|)", "log", "log",
-        extract=entry, weight=8,
+        extract=entry, weight=11,
         examples=("2024-01-01T10:00:00.000Z\terror\tapp/x.go:12\tboom",),
     ),
     Rule(
-        "log.python", r"^(?:ERROR|CRITICAL|FATAL):[\w.]+:", "log", "log", extract=entry, weight=10,
+        "log.python", r"^(?:ERROR|CRITICAL|FATAL):[\w.]+:|^SEVERE: ", "log", "log", extract=entry, weight=12,
         examples=("ERROR:root:boom",),
     ),
     Rule(
-        "log.python-warn", r"^WARNING:[\w.]+:", "log", "log", Severity.WARNING, extract=entry, weight=9,
+        "log.python-warn", r"^WARNING:[\w.]+:", "log", "log", Severity.WARNING, extract=entry, weight=11,
         examples=("WARNING:root:hm",),
+    ),
+    Rule(
+        "log.syslog", _TIME + r" \S+ [^:]*: (?:\w+: )?(?:error|fatal|critical|err|crit|alert|emerg|panic): ", "log", "log",
+        extract=entry, weight=12, caseless=True,
+        examples=("Mar  4 05:06:12 web1 shop[4321]: error: no such table",),
+    ),
+    Rule(
+        "log.syslog-warn", _TIME + r" \S+ [^:]*: (?:\w+: )?(?:warning|warn): ", "log", "log", Severity.WARNING,
+        extract=entry, weight=11, caseless=True,
+        examples=("Mar  4 05:06:12 web1 shop[4321]: warning: slow query",),
     ),
     Rule(
         "log.json",
         r'"(?:level|severity|lvl|levelname|log\.level|@l|@level|loglevel|level_name)"\s*:\s*'
         r'(?:"(?:error|fatal|critical|panic|dpanic|alert|emerg|emergency|err|crit|severe|warn|warning)"|[456]0\b)',
-        "log", "log", extract=structured, weight=11, caseless=True,
+        "log", "log", extract=structured, weight=13, caseless=True,
         examples=('{"level":"error","msg":"boom"}', '{"level":50,"time":1,"msg":"boom"}'),
     ),
     Rule(
         "log.logfmt", r'\b(?:level|lvl|severity|loglevel)="?(?:error|fatal|critical|panic|dpanic|crit|eror|err|warn|warning)\b',
-        "log", "log", extract=logfmt, weight=10, caseless=True,
+        "log", "log", extract=logfmt, weight=12, caseless=True,
         examples=('time=2024-01-01T10:00:00Z level=error msg="boom" err="no"',),
     ),
     Rule(
-        "log.glog", r"\b[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\s:]+:\d+\] ", "log", "log", extract=glog, weight=10,
+        "log.glog", r"\b[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\s:]+:\d+\] ", "log", "log", extract=glog, weight=12,
         examples=("E0102 15:04:05.000000  123 server.go:12] boom",),
     ),
     Rule(
-        "log.dotnet", r"(?:fail|crit)(?:\x1b\[[0-9;]*m)*: \S+\[\d+\]\s*$", "log", "log", extract=dotnet, weight=12,
+        "log.dotnet", r"(?:fail|crit)(?:\x1b\[[0-9;]*m)*: \S+\[\d+\]\s*$", "log", "log", extract=dotnet, weight=13,
         examples=("fail: App.Worker[0]",),
     ),
     Rule(
         "log.access", r'"(?:GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS) \S+(?: HTTP/[\d.]+)?" 5\d\d ', "log", "log",
-        extract=access, weight=6,
+        extract=access, weight=10,
         examples=('1.2.3.4 - - [01/Jan/2024:10:00:00 +0000] "GET /x HTTP/1.1" 500 12 "-" "curl"',),
     ),
     Rule(
-        "log.rails", r"Completed 5\d\d [A-Z]", "log", "log", extract=rails, weight=6,
+        "log.rails", r"Completed 5\d\d [A-Z]", "log", "log", extract=rails, weight=10,
         examples=("Completed 500 Internal Server Error in 12ms",),
     ),
     Rule(

@@ -41,7 +41,7 @@ def annotation(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def step(doc: Document, i: int, rule: Rule) -> Extracted:
     """The line that says that a step failed."""
-    text = doc.texts[i].strip()
+    text = rx(r"^\d{4}-\d\d-\d\dT\S+Z ").sub("", doc.texts[i]).strip().removeprefix("##[error]")
     named = rx(r"[Tt]he command \"(.+)\" (?:failed and )?exited|Build step '([^']+)' marked").search(text)
     return finding(doc, rule, i, i, text, name=(named[1] or named[2]) if named else "", weight=24)
 

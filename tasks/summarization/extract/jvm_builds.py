@@ -61,7 +61,7 @@ def maven_verdict(doc: Document, i: int, rule: Rule) -> Extracted:
     )
     module = ""
     for _, line in doc.back(i - 1, 200) if i and bad else ():
-        if match := rx(r"\]?\s*(\S.*?) \.{2,} ?FAILURE").search(line):
+        if match := rx(r"(?:\] +)?([^\s\]][^\]]*?) \.{2,} ?FAILURE").search(line):
             module = match[1]
             break
         if "Reactor Summary" in line:
@@ -144,6 +144,8 @@ def sbt(doc: Document, i: int, rule: Rule) -> Extracted:
     """A run of `[error]` lines that nothing else reads."""
     at = doc.texts[i].find("[error]")
     prefix = doc.texts[i][: max(at, 0)]
+    if prefix.strip() and not rx(r"[\])|Z]\s*$").search(prefix):
+        return None
     if i and bare(doc.texts[i - 1], prefix).startswith("[error]"):
         return None
     last, said = i, ""

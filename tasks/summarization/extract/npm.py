@@ -35,6 +35,9 @@ def npm(doc: Document, i: int, rule: Rule) -> Extracted:
             continue
         body = match[1].strip()
         if body.startswith("A complete log of this run"):
+            if k == i:
+                return None
+            last = k
             break
         if coded := rx(r"^code (\S+)").match(body):
             code = coded[1]

@@ -124,7 +124,7 @@ RULES: tuple[Rule, ...] = (
                   "error: failed to run custom build command for `openssl-sys v0.9`"),
     ),
     Rule(
-        "go.module", r"\bgo: (?:\S+@\S+|updates to go\.|errors parsing|cannot find|module |finding|no |downloading \S+ .*error|inconsistent|"
+        "go.module", r"\bgo: (?:\S+@\S+|updates to go\.|errors parsing|cannot find|module |no modules |downloading \S+ .*error|inconsistent|"
         r"go\.mod)|no required module provides package|missing go\.sum entry|"
         r"cannot find module providing package|cannot find package \"|malformed module path|"
         r"is not in (?:GOROOT|std)\b|ambiguous import: found package",
@@ -164,7 +164,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "luarocks.error", r"^Error: (?:No results matching query|Could not satisfy|Failed installing dependency|"
-        r"Build error|Failed unpacking|Could not fetch|Could not find)", "luarocks", "build", weight=16,
+        r"Build error|Failed unpacking|Could not fetch)", "luarocks", "build", weight=16,
         examples=("Error: No results matching query were found.",),
     ),
     Rule(

@@ -79,18 +79,25 @@ def conda(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def uv(doc: Document, i: int, rule: Rule) -> Extracted:
-    """uv's boxed reason: `× No solution found …`, `╰─▶ Because …`."""
-    last = i
-    for k, line in doc.forward(i + 1, 40):
-        if not line.startswith("  ") and line.strip():
+    """uv's reason below the error: `╰─▶ Because …`, `cause: …`, or a build's own last line."""
+    last, reason, output = i, "", False
+    for k, line in doc.forward(i + 1, 200):
+        body = line.strip()
+        if not line.startswith("  ") and body:
             break
-        if not line.strip() and not (k + 1 < len(doc) and doc.texts[k + 1].startswith("  ")):
-            break
-        last = k if line.strip() else last
-    said = next(
-        (doc.texts[k].strip("╰─▶> ") for k in range(i + 1, last + 1) if "─▶" in doc.texts[k]), ""
-    )
-    return finding(doc, rule, i, last, said or doc.texts[i].strip(" ×\N{MULTIPLICATION SIGN}"))
+        if not body:
+            continue
+        if match := rx(r"(?:\u2500\u25b6|^\s+[Cc]ause(?:d by)?:) (.+)$").search(line):
+            reason = reason or match[1]
+        output = output or body in ("[stderr]", "[stdout]")
+        last = k
+    if output:
+        reason = doc.texts[last].strip()
+    shown = [(i, min(i + 4, last)), (max(i, last - 8), last)]
+    return finding(
+        doc, rule, i, last, reason or doc.texts[i].strip(" \N{MULTIPLICATION SIGN}"),
+        focus=ranges(doc, shown),
+    )  # fmt: skip
 
 
 def hook(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -133,7 +140,7 @@ RULES: tuple[Rule, ...] = (
         "pip.error",
         r"ERROR: (?:Could not find a version|No matching distribution|Cannot install|ResolutionImpossible|"
         r"Could not install packages|Could not open requirements|Invalid requirement|Package '|"
-        r"Failed to build installable|Failed building wheel|pip's dependency resolver|.* is not a supported wheel|"
+        r"Failed to build installable|Failed building wheel|Could not build wheels|Failed to build |pip's dependency resolver|.* is not a supported wheel|"
         r"Command errored out|THESE PACKAGES DO NOT MATCH|HTTP error|Ignored the following)",
         "pip", "build", extract=pip, weight=20,
         examples=("ERROR: Could not find a version that satisfies the requirement x (from versions: none)",
@@ -149,9 +156,14 @@ RULES: tuple[Rule, ...] = (
         examples=("error: command 'gcc' failed with exit status 1",),
     ),
     Rule(
-        "uv.solution", r"No solution found when resolving|Failed to (?:build|download|fetch|resolve|prepare) `|"
+        "pip.check", r"^\S+ \S+ requires \S+, which is not installed|^\S+ \S+ has requirement .+, but you(?:'ll)? have",
+        "pip", "build", weight=14,
+        examples=("first 1.0 requires shared, which is not installed.",),
+    ),
+    Rule(
+        "uv.solution", r"No solution found when resolving|The build backend returned an error|Failed to (?:build|download|fetch|resolve|prepare) `|"
         r"error: Failed to (?:parse|spawn|install|prepare|resolve|build|fetch|download)",
-        "uv", "build", extract=uv, weight=20,
+        "uv", "build", extract=uv, weight=21,
         examples=("  x No solution found when resolving dependencies:", "error: Failed to spawn: `foo`"),
     ),
     Rule(

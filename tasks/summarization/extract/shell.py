@@ -14,7 +14,19 @@ def script(doc: Document, i: int, rule: Rule) -> Extracted:
     if not match:
         return finding(doc, rule, i, i, text)
     file = match[1] if rx(r"[./]").search(match[1]) else ""
-    return finding(doc, rule, i, i, text, file=file, line=number(match[2]))
+    return finding(doc, rule, i, i, text, file=file, line=number(match[2]) if file else None)
+
+
+def usage(doc: Document, i: int, rule: Rule) -> Extracted:
+    """A command line that was refused, with the usage lines above."""
+    first = i
+    for k, line in doc.back(i - 1, 12) if i else ():
+        if not rx(r"^(?:[Uu]sage: |Try |\s|$)").match(line):
+            break
+        if rx(r"^[Uu]sage: ").match(line):
+            first = k
+            break
+    return finding(doc, rule, first, i, doc.texts[i].strip())
 
 
 def killed(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -83,7 +95,7 @@ RULES: tuple[Rule, ...] = (
         r"[Nn]o space left on device|[Dd]isk quota exceeded|[Nn]ot enough (?:disk )?space|"
         r"There is not enough space on the disk|\bENOSPC\b|Read-only file system|Too many open files|\bEMFILE\b|"
         r"fork: (?:retry: )?Resource temporarily unavailable|Input/output error",
-        "shell", "command", Severity.FATAL, weight=13,
+        "shell", "command", Severity.FATAL, weight=10,
         examples=("write error: No space left on device",),
     ),
     Rule(
@@ -126,6 +138,14 @@ RULES: tuple[Rule, ...] = (
         r"process timed out|[Cc]ommand timed out|[Tt]ests? timed out|Operation timed out|execution expired)\b",
         "shell", "command", weight=6,
         examples=("Timed out after 30 s", "command timed out after 10 minutes"), caseless=True,
+    ),
+    Rule(
+        "shell.arguments",
+        r"^[\w./-]+(?: [\w-]+)?: error: (?:argument |unrecognized arguments|the following arguments|one of the arguments|"
+        r"no such option|too few arguments|invalid choice|ambiguous option|option )|"
+        r"^Error: (?:No such (?:option|command)|Missing (?:argument|option|parameter)|Invalid value for|Got unexpected extra)",
+        "shell", "command", extract=usage, weight=12,
+        examples=("shop: error: argument --count: invalid int value: 'three'", "Error: No such option: --foo"),
     ),
     Rule(
         "shell.usage",

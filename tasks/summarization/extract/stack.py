@@ -51,12 +51,18 @@ def block(
         yield i, bare(text, prefix)
 
 
+def is_log_header(text: str) -> bool:
+    """Whether a line is the entry of a logger that a trace can follow."""
+    return bool(
+        rx(LEVEL).search(text) and (rx(_TIME).search(text) or rx(r"^(?:ERROR|CRITICAL):").match(text))
+    )
+
+
 def log_header(doc: Document, i: int) -> int:
     """Index of the log line that announces the trace beginning at `i`; `i` if there is none."""
-    if i and doc.numbers[i] == doc.numbers[i - 1] + 1:
-        text = doc.texts[i - 1]
-        if rx(LEVEL).search(text) and rx(_TIME).search(text):
-            return i - 1
+    for k, line in doc.back(i - 1, 2) if i else ():
+        if line.strip():
+            return k if is_log_header(line) and doc.numbers[i] - doc.numbers[k] <= 2 else i
     return i
 
 

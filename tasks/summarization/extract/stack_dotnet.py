@@ -52,7 +52,8 @@ def stack(doc: Document, i: int, rule: Rule) -> Extracted:
             head = k
             if not _is_part(text) and rx(_NAMED).search(text):
                 break
-    chain: list[str] = []
+    # Mono prints the inner exceptions on the line of the outer one.
+    chain = bare(doc.texts[head], prefix).split(" ---> ")[1:]
     groups: list[list[tuple[int, Frame]]] = [[]]
     last = head
     for k, line in block(doc, head, prefix, STACK_LINES):

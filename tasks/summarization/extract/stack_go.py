@@ -14,7 +14,7 @@ from slipstream.tasks.summarization.extract.stack import (
 )
 from slipstream.tasks.summarization.model import Extracted, Frame, Rule, Severity
 
-_PLACE = r"^\s+((?:[A-Za-z]:)?[^\s:][^:]*\.(?:go|s|c|cgo)):(\d+)(?: \+0x[0-9a-f]+)?$"
+_PLACE = r"^\s+((?:[A-Za-z]:)?[^\s:][^:]*\.(?:go|s|c|cgo)):(\d+)(?: \+0x[0-9a-f]+)?(?: fp=.*)?$"
 _CALL = r"^(?:created by )?\s*([\w./*()\[\]{}·\-~%…]+?)(?:\((?:[^()]|\.\.\.)*\)|\(\.\.\.\))?(?: in goroutine \d+)?$"
 _ROUTINE = r"^\s*goroutine \d+(?: gp=\S+)?.* ?\[.+\]:$"
 _RUNTIME = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, frame, number, rx
+from slipstream.tasks.summarization.extract.common import finding, frame, number, own, rx
 from slipstream.tasks.summarization.extract.stack import (
     STACK_LINES,
     bare,
@@ -53,7 +53,7 @@ def _head(doc: Document, i: int, prefix: str) -> int:
             return k
         if _is_frame(text):
             break
-        if k == i - 1 and (not text.strip() or _indent(text) > depth):
+        if k == i - 1 and _indent(text) > depth:
             break
         before = min(before, k) if text.strip() and k == i - 1 else before
     return before if before >= 0 and doc.texts[before].strip() else i
@@ -93,20 +93,21 @@ def stack(doc: Document, i: int, rule: Rule) -> Extracted:
                 causes.append(("inner", k, body, []))
             opened -= body in ("}", "]", "},", "],")
             opened += body.endswith(("{", "["))
-        elif rx(r"^From previous event:$|^\s*-{3,}$|^----").match(body):
+        elif rx(r"^From previous event:$|^Emitted '\w+' event |^\s*-{3,}$|^----").match(body):
             pass
         else:
             break
         last = k
-    if not frames and head == i:
+    if head == i and len(frames) < 2:
         return None
     excerpt_at = _excerpt(doc, head, prefix)
     first = log_header(doc, excerpt_at)
     deepest = deepest_own(frames, last_first=True)
     file, line_number = (deepest[1].file, deepest[1].line) if deepest else ("", None)
     if not deepest and excerpt_at < head:
-        file, _, digits = bare(doc.texts[excerpt_at], prefix).strip().rpartition(":")
-        line_number = number(digits)
+        at_file, _, digits = bare(doc.texts[excerpt_at], prefix).strip().rpartition(":")
+        if own(at_file):
+            file, line_number = at_file, number(digits)
     shown = [(head, min(i, head + 12))]
     if first < head:
         shown.append((first, head))

@@ -108,7 +108,7 @@ RULES: tuple[Rule, ...] = (
                   "Parse error: syntax error, unexpected '}' in /srv/a.php on line 3"),
     ),
     Rule(
-        "php.warning", r"PHP (?:Warning|Notice|Deprecated):  ", "php", "log", Severity.WARNING,
+        "php.warning", r"PHP (?:Warning|Notice|Deprecated):  |^(?:Warning|Notice|Deprecated): .* in \S+ on line \d+", "php", "log", Severity.WARNING,
         extract=fatal, weight=14,
         examples=("PHP Warning:  Undefined variable $x in /srv/a.php on line 3",),
     ),

@@ -24,6 +24,12 @@ _CONTEXT = "During handling of the above exception, another exception occurred:"
 _FRAME = r'^\s+File "([^"]+)", line (\d+)(?:, in (.+))?$'
 _NAMED = r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::\s*(.*))?$"
 _ART = r"^\s*(?:[|]|[+](?=[ -]))(?: |-+(?: \d+ |[^\s\d])?-*)?"
+_ANNOUNCED = (
+    r"^(?:Task exception was never retrieved|future: <|Exception in |Exception ignored in|"
+    r"Unhandled exception in|Error in |Internal Server Error: |ERROR conda)"
+)
+_NEW_ENTRY = r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d|^(?:[$+#>] |##\[|::|make\S*: |The command |\w+:\w+:)"
+"""What cannot be a further line of a message."""
 _CONTINUED = 40
 """Lines of one exception's message that are looked at."""
 
@@ -53,7 +59,8 @@ def _message_end(lines: Lines, at: int) -> tuple[int, str]:
         text = lines[k][1]
         following = lines[k + 1][1] if k + 1 < len(lines) else ""
         heading = rx(r"^[\w.\[\]-]+$").match(text) and following.startswith("  ")
-        if not text.strip() or not (text[0] in " \t" or heading):
+        listed = lines[at][1].endswith(":") and k <= at + 10 and not rx(_NEW_ENTRY).search(text)
+        if not text.strip() or not (text[0] in " \t" or heading or listed):
             break
         last = k
     return last, ""
@@ -110,6 +117,16 @@ def _shown(part: _Part) -> list[tuple[int, int]]:
     return shown
 
 
+def _announced(doc: Document, i: int, prefix: str) -> int:
+    """Index of the line above that says in which thread, task or request it happened."""
+    first = log_header(doc, i)
+    for k, line in doc.back(i - 1, 3) if i and first == i else ():
+        if not rx(_ANNOUNCED).match(bare(line, prefix)):
+            break
+        first = k
+    return first
+
+
 def traceback(doc: Document, i: int, rule: Rule) -> Extracted:
     """The chain of tracebacks whose first header is line `i`."""
     header = doc.texts[i]
@@ -125,7 +142,7 @@ def traceback(doc: Document, i: int, rule: Rule) -> Extracted:
     if not parts:
         return None
     final = parts[-1]
-    first = log_header(doc, i)
+    first = _announced(doc, i, prefix)
     code, _ = _split(final.text)
     shown = [pair for part in dict.fromkeys((0, len(parts) - 1)) for pair in _shown(parts[part])]
     deepest = nearest(final.frames, last_first=False)

@@ -21,7 +21,12 @@ _CLASS = r"^\s*((?:[A-Z]\w*::)*[A-Z]\w*): (.+)$"
 
 def _frame(text: str) -> Frame | None:
     match = rx(_FROM).match(text)
-    return frame(match[3], match[1], match[2]) if match else None
+    return _made(match[3], match[1], match[2]) if match else None
+
+
+def _made(function: str, file: str, line: str) -> Frame:
+    made = frame(function, file, line)
+    return made._replace(own=made.own and not file.startswith("<internal:"))
 
 
 def raised(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -31,7 +36,7 @@ def raised(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     prefix = doc.texts[i][: head.start()]
     chain: list[tuple[int, str, str, list[tuple[int, Frame]]]] = [
-        (i, head[5] or "", head[4], [(i, frame(head[3], head[1], head[2]))])
+        (i, head[5] or "", head[4], [(i, _made(head[3], head[1], head[2]))])
     ]
     last = i
     for k, line in block(doc, i + 1, prefix, 600):
@@ -39,7 +44,7 @@ def raised(doc: Document, i: int, rule: Rule) -> Extracted:
         if found := _frame(line):
             chain[-1][3].append((k, found))
         elif cause and cause[5] and len(chain[-1][3]) > 1:
-            chain.append((k, cause[5], cause[4], [(k, frame(cause[3], cause[1], cause[2]))]))
+            chain.append((k, cause[5], cause[4], [(k, _made(cause[3], cause[1], cause[2]))]))
         elif not rx(_FOLDED).match(line) and not (k < i + 12 and _from_soon(doc, k, prefix)):
             break
         last = k

@@ -259,7 +259,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "perl.died", r" at [\w./\\-]+\.(?:pl|pm|t|PL|cgi) line \d+(?:\.|, <\w*>)", "perl", "log",
-        extract=perl, weight=8,
+        extract=perl, weight=10,
         examples=("boom at a.pl line 3.",),
     ),
     Rule(
