@@ -51,7 +51,7 @@ clean: ## Remove the environment and all that was built
 $(BIN)/python:
 	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then \
-	    echo "Making the environment in $(VENV) (about a minute)"; \
+	    echo "Making the environment in $(VENV) (a minute or two)"; \
 	    rm -rf $(VENV); exec "$$python" -m venv $(VENV); \
 	  fi; \
 	done; \
