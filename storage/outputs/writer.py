@@ -223,10 +223,9 @@ class OutputWriter:
         if isinstance(error, sqlite3.Error):
             error = unusable(self._home / DATABASE, error)
         if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            self._failure = f"{error.filename or self._home}: {reason}."
+            self._failure = f"{error.filename or self._home}: {error.strerror or error}."
         else:
-            self._failure = str(error)
+            self._failure = str(error) or f"{type(error).__name__}."
         self._frames.clear()
         if self._partial is not None:
             with suppress(OSError):  # what stays, the recovery of the next start takes

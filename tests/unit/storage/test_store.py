@@ -176,6 +176,26 @@ def test_an_output_that_was_given_up_is_not_called_complete(store: OutputStore) 
     assert not store.resolve().complete
 
 
+def test_compression_that_fails_costs_the_log_but_not_its_hash(
+    store: OutputStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(raw: bytes, runs: bytes) -> bytes:
+        raise MemoryError("no memory for a frame")
+
+    out = store.writer()
+    out.write(noise(2_000_000))
+    monkeypatch.setattr(writer, "pack_frame", fail)
+    for start in range(0, 3_000_000, 100_000):
+        out.write(noise(3_000_000, 1)[start : start + 100_000])
+    stored = out.finish()
+    raw = noise(2_000_000) + noise(3_000_000, 1)
+    assert (stored.kept, stored.complete) == (False, False)
+    assert stored.warning == "The log could not be kept: no memory for a frame"
+    assert stored.sha256 == hashlib.sha256(raw).hexdigest()
+    assert (stored.size, stored.lines) == (len(raw), raw.count(b"\n") + 1)
+    assert store.list() == []
+
+
 def test_a_flipped_byte_in_a_file_is_an_error_that_names_the_log_and_harms_no_other(
     store: OutputStore,
 ) -> None:
