@@ -50,9 +50,11 @@ def analyse(
     """
     doc = scanned.document
     signatures = []
+    weights = [-rule.weight for rule in rules.rules]
+    heaviest = weights.__getitem__
     hits: list[tuple[int, list[Rule]]] = []
     for i, matched in scanned.hits:
-        some = [rules.rules[at] for at in matched]
+        some = [rules.rules[at] for at in sorted(matched, key=heaviest)]
         if type:
             some = [r for r in some if type in (r.kind, r.tool) or r.weight < SURE]
         signatures += [(r.tool, r.kind, doc.numbers[i]) for r in some if r.severity is None]
@@ -69,6 +71,13 @@ def analyse(
         _failed(findings, tallies, outcome),
         (*problems, *rules.problems, *_notes(scanned)),
     )  # fmt: skip
+
+
+def nothing(command: Sequence[str], outcome: Outcome) -> Analysis:
+    """The analysis of an output of no bytes."""
+    doc = Document([], command=command, exit_status=outcome.exit_status)
+    detected = detect((), (), (), command)
+    return Analysis(doc, (), (), (), detected, (), _failed((), (), outcome), ())
 
 
 def _failing(findings: Sequence[Finding], begins: Sequence[int]) -> list[tuple[int, int]]:

@@ -50,18 +50,18 @@ def compile_patterns(patterns: Sequence[Pattern]) -> Engine:
     return _Hyperscan(_compile_hyperscan(hyperscan, patterns))
 
 
-def load(dumped: bytes, patterns: Sequence[Pattern]) -> Engine:
+def load(dumped: bytes, patterns: Callable[[], Sequence[Pattern]]) -> Engine:
     """The engine that was dumped, or a newly compiled one where that cannot be read here."""
     if dumped:
         try:
             import hyperscan
 
-            database = hyperscan.loadb(bytes(dumped), hyperscan.HS_MODE_BLOCK)
+            database = hyperscan.loadb(dumped, hyperscan.HS_MODE_BLOCK)
             database.scratch = hyperscan.Scratch(database)
             return _Hyperscan(database)
         except Exception:  # made on another CPU or by another version: compile again
-            return compile_patterns(patterns)
-    return compile_patterns(patterns)
+            return compile_patterns(patterns())
+    return compile_patterns(patterns())
 
 
 def line_bound(source: str) -> str:

@@ -17,7 +17,7 @@ from slipstream.storage.errors import StorageError
 from slipstream.storage.outputs.store import OutputStore
 from slipstream.storage.paths import CACHE, make_private
 from slipstream.tasks.summarization.model import Limits, Log, Outcome
-from slipstream.tasks.summarization.rules import ruleset
+from slipstream.tasks.summarization.rules import Ruleset, ruleset
 from slipstream.tasks.summarization.scan import Scanner
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class Produced(NamedTuple):
 class Producer:
     """Takes the bytes of one output while they come, and ends in a `Produced`.
 
-    Attributes:
-        scanner: Counts lines and errors for the live status.
+    The rules are loaded with the first byte: a command that prints nothing does not wait for them.
     """
 
     def __init__(self, home: Path, config: Config, request: Request) -> None:
@@ -66,15 +65,24 @@ class Producer:
         with contextlib.suppress(StorageError):  # said later: the log could not be kept
             make_private(home)
             make_private(self._cache)
-        self._rules = ruleset(self._cache, config.patterns)
-        self.scanner = Scanner(self._rules.rules, self._rules.engine)
+        self._rules: Ruleset | None = None
+        self._scanner: Scanner | None = None
         self._store = OutputStore(home)
         self._writer = self._store.writer(request.command, request.cwd)
 
     def take(self, data: bytes, stream: int = 0) -> None:
         """The next bytes; `stream` is 0 for a file, 1 for stdout, 2 for stderr."""
         self._writer.write(data, stream)
-        self.scanner.feed(data)
+        if self._scanner is None:
+            self._rules = ruleset(self._cache, self._config.patterns)
+            self._scanner = Scanner(self._rules.rules, self._rules.engine)
+        self._scanner.feed(data)
+
+    def progress(self) -> tuple[int, int]:
+        """Lines and errors so far, for the live status."""
+        if self._scanner is None:
+            return 0, 0
+        return self._scanner.lines_so_far(), self._scanner.errors_so_far()
 
     def pause(self) -> None:
         """Nothing came for a while: make what came survive a kill."""
@@ -84,17 +92,20 @@ class Producer:
         self, outcome: Outcome, *, signal: int | None = None, complete: bool = True
     ) -> Produced:
         """Store the rest, analyse, render and save."""
-        from slipstream.tasks.summarization.analyse import analyse
         from slipstream.storage.summaries import summary_id
+        from slipstream.tasks.summarization.analyse import analyse, nothing
         from slipstream.tasks.summarization.render import render
 
         request, config = self._request, self._config
-        scanned = self.scanner.finish(request.command, outcome.exit_status)
         log = self._stored(outcome, signal, complete)
-        analysis = analyse(
-            scanned, self._rules, outcome,
-            type=request.type, seconds=config.summary.time_limit_seconds,
-        )  # fmt: skip
+        if self._scanner is None or self._rules is None:
+            analysis = nothing(request.command, outcome)
+        else:
+            scanned = self._scanner.finish(request.command, outcome.exit_status)
+            analysis = analyse(
+                scanned, self._rules, outcome,
+                type=request.type, seconds=config.summary.time_limit_seconds,
+            )  # fmt: skip
         limits = Limits(
             *configured_limits(config, analysis.detected.kind, request.profile, request.max_bytes)
         )
@@ -115,7 +126,7 @@ class Producer:
         )  # fmt: skip
 
     def _redact(self, text: str) -> tuple[str, int]:
-        if not self._config.summary.redact:
+        if self._scanner is None or not self._config.summary.redact:
             return text, 0
         from slipstream.tasks.summarization.redact import redact
         from slipstream.tasks.summarization.secret_rules import load_secret_rules
@@ -191,7 +202,7 @@ def run_command(
 
     def on_tick() -> None:
         if not tee:
-            status.update(producer.scanner.lines_so_far(), producer.scanner.errors_so_far())
+            status.update(*producer.progress())
 
     ended = child.pump(
         on_chunk, producer.pause, timeout, on_tick if status_line.enabled() else None
@@ -230,8 +241,10 @@ def read_file(path: str, size: int = 1 << 20) -> Iterable[bytes]:
 
 def command_words(text: str | Sequence[str]) -> tuple[str, ...]:
     """A command line as its words; one that does not parse is one word."""
-    if not isinstance(text, str):
+    if not text or not isinstance(text, str):
         return tuple(text)
+    if text.isidentifier():
+        return (text,)
     import shlex
 
     try:

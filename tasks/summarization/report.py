@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slipstream.tasks.summarization.produce import Produced
 
 SCHEMA = "slipstream.summary/1"
-ROWS = 1_000
+ROWS = 200
 """Findings that become rows of their own; the JSON holds all."""
 
 

@@ -18,12 +18,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xxhash import xxh3_128_digest
+
 from slipstream.tasks.summarization import engine
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _FOLDER = Path(__file__).parent / "extract"
-_NOT_FAMILIES = {"__init__", "common", "driver"}
+_NOT_FAMILIES = {"__init__", "common", "driver", "blocks"}
 _MAGIC = b"slipstream rules 1\n"
 
 
@@ -66,7 +68,7 @@ def ruleset(cache: Path | None, patterns: Sequence[Any] = ()) -> Ruleset:
 
     extra, problems = plugins.load(patterns)
     rules = (*builtin_rules(), *extra)
-    compiled = engine.compile_patterns([engine.Pattern(r.pattern, r.caseless) for r in rules])
+    compiled = engine.compile_patterns(_patterns(rules))
     result = Ruleset(rules, compiled, tuple(problems))
     if file:
         _store(file, _pack(result))
@@ -115,7 +117,7 @@ def _pack(rules: Ruleset) -> bytes:
     ]
     text = json.dumps([rows, rules.problems]).encode()
     body = len(text).to_bytes(8, "big") + text + rules.engine.dump()
-    return _MAGIC + hashlib.blake2b(body, digest_size=32).digest() + body
+    return _MAGIC + xxh3_128_digest(body) + body
 
 
 def _path(rule: Rule) -> str:
@@ -128,21 +130,23 @@ def _path(rule: Rule) -> str:
 
 
 def _unpack(data: bytes) -> Ruleset:
-    start = len(_MAGIC) + 32
+    start = len(_MAGIC) + 16
     body = data[start:]
-    if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != hashlib.blake2b(
-        body, digest_size=32
-    ).digest():
+    if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != xxh3_128_digest(body):
         raise ValueError("not a rules file, or damaged")
     size = int.from_bytes(body[:8], "big")
     rows, problems = json.loads(body[8 : 8 + size])
+    severities = list(Severity)
     rules = tuple(
-        Rule(name, pattern, tool, kind, None if severity is None else Severity(severity),
+        Rule(name, pattern, tool, kind, None if severity is None else severities[severity],
              Lazy(path) if path else None, weight, caseless)
         for name, pattern, tool, kind, severity, path, weight, caseless in rows
     )  # fmt: skip
-    patterns = [engine.Pattern(r.pattern, r.caseless) for r in rules]
-    return Ruleset(rules, engine.load(body[8 + size :], patterns), tuple(problems))
+    return Ruleset(rules, engine.load(body[8 + size :], lambda: _patterns(rules)), tuple(problems))
+
+
+def _patterns(rules: Sequence[Rule]) -> list[engine.Pattern]:
+    return [engine.Pattern(rule.pattern, rule.caseless) for rule in rules]
 
 
 def _store(file: Path, data: bytes) -> None:

@@ -30,7 +30,7 @@ def extract(
 
     Args:
         doc: The kept lines.
-        hits: (index into `doc`, rules that matched there), ascending by index.
+        hits: (index into `doc`, rules that matched there, the heaviest first), ascending by index.
         seconds: Time limit of one tool's rules; past it they are skipped and named.
 
     Returns:
@@ -43,7 +43,9 @@ def extract(
     spent: dict[str, float] = {}
     for i, rules in hits:
         line = doc.numbers[i]
-        for rule in sorted(rules, key=lambda r: -r.weight):
+        for rule in rules:
+            if rule.extract is None and rule.severity is None:
+                continue
             if rule.tool in problems or _covered(kept, line, rule.weight):
                 continue
             started = time.perf_counter()
@@ -75,7 +77,11 @@ def extract(
 
 def _covered(kept: list[Finding], line: int, weight: int) -> bool:
     """Whether a recent finding of at least this weight already explains the line."""
-    return any(f.span[0] <= line <= f.span[1] and f.weight >= weight for f in kept[-8:])
+    for finding in kept[-1:-9:-1]:
+        first, last = finding.span
+        if first <= line <= last and finding.weight >= weight:
+            return True
+    return False
 
 
 def _explained(kept: list[Finding], new: Finding) -> bool:
@@ -158,7 +164,7 @@ def findings_of(
     for i, line in enumerate(raw):
         matched = [rule for rule, pattern in compiled if pattern.search(line.rstrip("\r"))]
         if matched:
-            hits.append((i, matched))
+            hits.append((i, sorted(matched, key=lambda rule: -rule.weight)))
     findings, tallies, problems = extract(doc, hits)
     if problems:
         raise AssertionError("; ".join(problems))
