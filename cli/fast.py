@@ -10,26 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-Flag = bool
-Kind = Callable[[str], Any] | type[bool]
-Options = Mapping[str, Kind]
-"""Option name to what reads its value; `bool` for a flag. A list-valued option is `many`."""
 
-
-class Many:
-    """An option that may be given several times."""
-
-    def __init__(self, read: Callable[[str], Any] = str) -> None:
-        self.read = read
-
-    def __call__(self, text: str) -> Any:
-        return self.read(text)
+Reader = Callable[[str], Any]
+Options = Mapping[str, Reader | list[Reader]]
+"""Option name to what reads its value: `str`, `int`, `float`; `bool` for a flag; a list of one for
+an option that may be given several times."""
 
 
 def parse(
-    argv: Sequence[str], options: Options, aliases: Mapping[str, str] | None = None,
-    *, rest: bool = False,
-) -> tuple[dict[str, Any], list[str]] | None:  # fmt: skip
+    argv: Sequence[str],
+    options: Options,
+    aliases: Mapping[str, str] | None = None,
+    *,
+    rest: bool = False,
+) -> tuple[dict[str, Any], list[str]] | None:
     """Options and operands of a command line, or None where Typer has to look at it.
 
     Args:
@@ -51,8 +45,9 @@ def parse(
                 operands += words
                 break
             continue
-        name, equals, value = word.partition("=")
-        name = (aliases or {}).get(name, name)
+        name, equals, text = word.partition("=")
+        if aliases and not equals:
+            name = aliases.get(name, name)
         kind = options.get(name)
         if kind is None or (kind is bool and equals):
             return None
@@ -60,13 +55,13 @@ def parse(
         if kind is bool:
             values[key] = True
             continue
+        several, read = (True, kind[0]) if isinstance(kind, list) else (False, kind)
         try:
-            read = kind(value if equals else next(words))
+            value = read(text if equals else next(words))
         except (StopIteration, ValueError):
             return None
-        if isinstance(kind, Many):
-            values.setdefault(key, []).append(read)
+        if several:
+            values.setdefault(key, []).append(value)
         else:
-            values[key] = read
+            values[key] = value
     return values, operands
-

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from slipstream.cli.fast import parse
+from slipstream.cli.fast import Options, parse
 from slipstream.storage.errors import SlipError, UsageError
 
-OPTIONS = {
+OPTIONS: Options = {
     "--head": int,
     "--tail": int,
     "--lines": str,
@@ -72,7 +72,9 @@ def show(
 
         chunks = search(chunks, grep, context, first)
     if not log.complete:
-        print(f"slip: log {log.id} is not complete: its command or slip was cut off.", file=sys.stderr)
+        print(
+            f"slip: log {log.id} is not complete: its command or slip was cut off.", file=sys.stderr
+        )
     return _write(chunks, output)
 
 
@@ -107,4 +109,3 @@ def _write(chunks: Iterable[bytes], output: str | None) -> int:
     except OSError as error:
         raise SlipError(f"{output!r} cannot be written: {error.strerror or error}.") from error
     return 0
-

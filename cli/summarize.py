@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from slipstream.cli.fast import parse
-from slipstream.cli.run import finish, limit, settings
+from slipstream.cli.fast import Options, parse
+from slipstream.cli.run import check_profile, finish, limit, settings
 from slipstream.storage.errors import NotFoundError, SlipError
 
-OPTIONS = {
+OPTIONS: Options = {
     "--command": str,
     "--exit-code": int,
     "--type": str,
@@ -40,17 +40,28 @@ def summarize(
 ) -> int:
     """Print the summary of a file, or of standard input for "-".
 
+    Args:
+        file: The log.
+        command: The command line that printed it.
+        exit_code: The exit status it ended with.
+        type: A type or tool to take it for; default: told by the content.
+        max_bytes: Bytes of the summary at the most; default: what the profile says.
+        profile: One of `PROFILES`.
+        json: Print the summary as JSON.
+
     Returns:
         0, whatever the log says.
 
     Raises:
         NotFoundError: There is no such file.
-        SlipError: It cannot be read.
+        UsageError: An option is wrong.
+        SlipError: The file cannot be read.
     """
     from slipstream.tasks.summarization.model import Outcome
     from slipstream.tasks.summarization.produce import Request, command_words, summarise_chunks
 
-    config, home, problems = settings(profile, type)
+    check_profile(profile)
+    config, home, problems = settings(type)
     max_bytes, problem = limit(max_bytes)
     request = Request(command_words(command), "", type or "", profile or "summary", max_bytes)
     with opened(file) as chunks:

@@ -6,10 +6,10 @@ import json as jsonlib
 from collections.abc import Sequence
 
 from slipstream.cli import output
-from slipstream.cli.fast import parse
+from slipstream.cli.fast import Options, parse
 
-LIST = {"--limit": int, "--json": bool}
-SHOW = {"--json": bool}
+LIST: Options = {"--limit": int, "--json": bool}
+SHOW: Options = {"--json": bool}
 
 
 def fast(argv: Sequence[str]) -> int | None:

@@ -34,7 +34,7 @@ def listed(
     from slipstream.tasks.summarization.rules import ruleset
     from slipstream.tasks.summarization.types import types
 
-    config, home, _problems = settings(None)
+    config, home, _problems = settings()
     rows = types(ruleset(home / "cache", config.patterns))
     if as_json:
         output.print_json([row._asdict() for row in rows])
@@ -57,7 +57,7 @@ def explain(
     """
     from slipstream.tasks.summarization.produce import analyse_chunks, command_words
 
-    config, home, _problems = settings(None)
+    config, home, _problems = settings()
     with opened(file) as chunks:
         analysis = analyse_chunks(chunks, home, config, command_words(command))
     detected = analysis.detected

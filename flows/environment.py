@@ -13,20 +13,21 @@ from pathlib import Path
 from slipstream.storage.paths import make_private
 
 START_SECONDS = 120
-"""The temporary server's first start on a new home takes longer than Prefect's own limit of 20 s."""
+"""For the temporary server: its first start on a new home takes longer than Prefect's own 20 s."""
 
 
 def prepare(home: Path) -> None:
     """Set the environment for Prefect below the data folder `home`; what is set already stays."""
     folder = make_private(home / "prefect")
-    # CRITICAL: when the temporary server is stopped, its services log how they were cancelled.
+    # CRITICAL: when the temporary server is stopped, its services log how they were cancelled, and
+    # what failed is said by us, in a sentence. The logs of runs go to the server all the same.
     for name, value in {
         "PREFECT_HOME": str(folder),
         "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(START_SECONDS),
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
         "DO_NOT_TRACK": "1",
     }.items():

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.task_engine import TaskRunTimeoutError
 from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel, Field
 
 from slipstream.storage.errors import SlipError
-from slipstream.tasks.summarization.files import find_logs, summarise_file
+from slipstream.tasks.summarization.files import find_logs, share_of_session, summarise_file
 
 AT_ONCE = 2
 """Logs that are summarised at the same time: the work is bound by the cores, not by waiting."""
+RETRIES = 3
+BACKOFF = exponential_backoff(backoff_factor=1)  # seconds: 1, 2, 4
+JITTER = 0.5
+FIND_SECONDS, LOG_SECONDS = 120, 600
+TAG = "slipstream-summarize"
+"""`prefect concurrency-limit create slipstream-summarize N` bounds it over all flows."""
 
 
 class SummarizeParameters(BaseModel):
@@ -24,22 +31,30 @@ class SummarizeParameters(BaseModel):
     command: str = Field("", description="The command that printed the logs.")
     exit_code: int | None = Field(None, description="The exit status it ended with.")
     type: str = Field("", description="Type of output; empty: told by the content.")
-    profile: str = Field("summary", pattern="^(summary|cli|llm)$")
+    profile: Literal["summary", "cli", "llm"] = Field("summary", description="How long.")
     max_bytes: int | None = Field(None, ge=1024, le=1048576, description="Bytes of one summary.")
 
 
-async def worth_retrying(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """A disk or a database may recover; a wrong parameter or a missing file does not."""
-    try:
-        await state.result()  # type: ignore[misc]
-    except (SlipError, ValueError, TypeError):
-        return False
-    except Exception:
-        return True
-    return False
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure is worth another try.
+
+    A disk, a network folder or a connection may recover. A wrong parameter or a missing file, a
+    mistake of ours or a log that took too long will not.
+    """
+    return isinstance(state.data, OSError) and not isinstance(state.data, TaskRunTimeoutError)
 
 
-@task(name="find-logs", retries=2, retry_delay_seconds=1)
+@task(
+    name="find-logs",
+    task_run_name="find logs at {paths}",
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=may_pass,
+    timeout_seconds=FIND_SECONDS,
+    tags=[TAG],
+    persist_result=False,
+)
 async def find(paths: list[str]) -> list[str]:
     """The files that the paths name, in order."""
     return [str(path) for path in await asyncio.to_thread(find_logs, paths)]
@@ -48,39 +63,48 @@ async def find(paths: list[str]) -> list[str]:
 @task(
     name="summarize-log",
     task_run_name="summarize {path}",
-    retries=3,
-    retry_delay_seconds=exponential_backoff(backoff_factor=1),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=worth_retrying,
-    timeout_seconds=600,
-    tags=["slipstream-summarize"],
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=may_pass,
+    timeout_seconds=LOG_SECONDS,
+    tags=[TAG],
     persist_result=False,
 )
-async def summarize_log(path: str, parameters: SummarizeParameters, share: int) -> dict[str, Any]:
-    """The summary of one log as data; its text has at most `share` bytes."""
+async def summarize_log(
+    path: str, parameters: SummarizeParameters, max_bytes: int | None
+) -> dict[str, Any]:
+    """The summary of one log as data; its text has at most `max_bytes` bytes."""
     return await asyncio.to_thread(
-        summarise_file, path, command=parameters.command, exit_status=parameters.exit_code,
-        type=parameters.type, profile=parameters.profile, max_bytes=share,
-    )  # fmt: skip
+        summarise_file,
+        path,
+        command=parameters.command,
+        exit_status=parameters.exit_code,
+        type=parameters.type,
+        profile=parameters.profile,
+        max_bytes=max_bytes,
+    )
 
 
-@flow(name="summarize-output", flow_run_name="summarize {parameters.paths}", retries=0)
+@flow(name="summarize-output", flow_run_name="summarize {parameters.paths}", persist_result=False)
 async def summarize_output(parameters: SummarizeParameters) -> list[dict[str, Any]]:
-    """Summarise every log that the paths name; one that fails does not stop the others."""
-    from slipstream.tasks.summarization.files import share_of_session
+    """Summarise every log that the paths name; one that fails does not stop the others.
 
+    Returns:
+        For each log, in order, the JSON of its summary with its `file`; or `file` and `error`.
+    """
     files = await find(parameters.paths)
-    share = share_of_session(len(files), parameters.profile, parameters.max_bytes)
+    share = share_of_session(files, parameters.profile, parameters.max_bytes)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(path: str) -> dict[str, Any]:
         async with gate:
-            state = await summarize_log(path, parameters, share, return_state=True)
-            if state.is_completed():
-                result: dict[str, Any] = await state.result()
-                return result
-            return {"file": path, "error": state.message or "failed"}
+            try:
+                return await summarize_log(path, parameters, share)
+            except SlipError as error:
+                return {"file": path, "error": str(error)}
+            except Exception as error:  # its task run says more
+                reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+                return {"file": path, "error": f"{path!r} cannot be summarised: {reason}."}
 
-    return list(await asyncio.gather(*(one(path) for path in files)))
-
-
+    return list(await asyncio.gather(*map(one, files)))

@@ -44,7 +44,7 @@ def read(folder: str | None = None) -> Sources:
     files = []
     if user := _user_file():
         files.append(user)
-    found = repository_file(folder or os.getcwd())
+    found = repository_file(folder or _current_folder())
     if found and (repository := _read_file(found, trusted=False)):
         files.append(repository)
     variables = sorted(
@@ -53,6 +53,13 @@ def read(folder: str | None = None) -> Sources:
         if name.startswith(PREFIX) and name not in OTHER_VARIABLES
     )
     return Sources(tuple(files), tuple(variables))
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed meanwhile
+        return os.sep
 
 
 def repository_file(folder: str) -> str | None:

@@ -200,10 +200,7 @@ class Child:
             if timed_out or self._requests > 1:
                 self._end_group()
         finally:
-            self._process.close()
-            sys.setswitchinterval(self._switch)
-            for number, handler in self._handlers:
-                signal.signal(number, handler)
+            self._release()
         on_idle()
         at, code = exited
         return Exit(
@@ -215,6 +212,19 @@ class Child:
             drained=open_streams == 0,
             pid=self.pid,
         )
+
+    def abandon(self) -> None:
+        """Kill the whole group if it still runs, and let go of it: the caller cannot go on."""
+        if self._process.ended_at is None:
+            self._process.kill()
+        self._release()
+
+    def _release(self) -> None:
+        """Stop reading, and give back what was changed in this process."""
+        self._process.close()
+        sys.setswitchinterval(self._switch)
+        for number, handler in self._handlers:
+            signal.signal(number, handler)
 
     def _waiting(self) -> bool:
         """Whether something has come that was not taken yet."""

@@ -17,11 +17,14 @@ from slipstream.tasks.summarization.produce import (
     summarise_chunks,
 )
 
-LOWEST_SHARE = 1_024
+LEAST = 1_024
+"""Bytes that a summary gets at the least, however many logs share a session."""
 
 
 def find_logs(paths: Sequence[str]) -> list[Path]:
     """The regular files that files, folders (with all below) and globs name, each once.
+
+    Hidden files and folders below a folder are left out.
 
     Raises:
         NotFoundError: A path names nothing.
@@ -52,14 +55,70 @@ def _hidden(folders: list[str], name: str) -> bool:
     return name.startswith(".")
 
 
-def share_of_session(count: int, profile: str, max_bytes: int | None) -> int:
-    """Bytes for each of `count` summaries, so that all keep within the session's limit."""
+def heading(file: str) -> str:
+    """The line that stands above a summary where there are several."""
+    return f"== {file}"
+
+
+def share_of_session(files: Sequence[str], profile: str, max_bytes: int | None) -> int | None:
+    """Bytes for each summary so that all, with their headings, keep within the session's limit.
+
+    Args:
+        files: The logs.
+        profile: `summary`, `cli` or `llm`.
+        max_bytes: What was asked for.
+
+    Returns:
+        `max_bytes` itself where the limits of single summaries are low enough; never less than
+        `LEAST`, so that for more than about a hundred logs `within_session` has to choose.
+    """
     from slipstream.storage.config.load import load
     from slipstream.storage.config.settings import limits
 
     config = load().config
-    one = limits(config, profile=profile, max_bytes=max_bytes).max_bytes
-    return max(LOWEST_SHARE, min(one, config.summary.session_bytes // max(1, count)))
+    kinds = ("", *config.summary.types)
+    largest = max(limits(config, kind, profile, max_bytes).max_bytes for kind in kinds)
+    headings = sum(_size(heading(file)) + 2 for file in files)
+    share = (config.summary.session_bytes - headings) // max(1, len(files))
+    return max_bytes if share >= largest else max(LEAST, share)
+
+
+def within_session(results: Sequence[dict[str, Any]]) -> str:
+    """The text of several summaries below headings, within the session's limit.
+
+    Where they do not all fit, failures come first and a line says what is not shown.
+    """
+    from slipstream.storage.config.load import load
+
+    texts = [f"{heading(one['file'])}\n{one.get('text') or one['error']}\n" for one in results]
+    room = load().config.summary.session_bytes
+    if sum(map(_size, texts)) <= room:
+        return "".join(texts)
+    room -= 200  # the line about the rest
+    order = sorted(range(len(texts)), key=lambda i: (_worth(results[i]), i))
+    shown = set()
+    for i in order:
+        if _size(texts[i]) <= room:
+            room -= _size(texts[i])
+            shown.add(i)
+    hidden = [one for i, one in enumerate(results) if i not in shown]
+    failed = sum(_worth(one) < 2 for one in hidden)
+    return (
+        "".join(texts[i] for i in sorted(shown))
+        + f"== {len(hidden)} more summaries, {failed} of them of failures, are kept: "
+        f"slip summary list --limit {len(results)}, slip summary show ID\n"
+    )
+
+
+def _worth(result: dict[str, Any]) -> int:
+    """What is shown first: logs that could not be read, failures, the unknown, the passed."""
+    if "error" in result:
+        return 0
+    return {True: 1, None: 2, False: 3}[result["failed"]]
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "backslashreplace"))
 
 
 def summarise_file(
@@ -75,7 +134,8 @@ def summarise_file(
 
     Raises:
         NotFoundError: There is no such file.
-        SlipError: It cannot be read.
+        SlipError: It is a folder, or may not be read.
+        OSError: Reading it failed, which may pass.
     """
     from slipstream.storage.config.load import load
     from slipstream.storage.paths import home_path
@@ -88,6 +148,6 @@ def summarise_file(
         )
     except FileNotFoundError as error:
         raise NotFoundError(f"There is no file {path!r}.") from error
-    except OSError as error:
-        raise SlipError(f"{path!r} cannot be read: {error.strerror or error}.") from error
+    except (PermissionError, IsADirectoryError) as error:
+        raise SlipError(f"{path!r} cannot be read: {error.strerror}.") from error
     return {"file": path, **to_json(produced)}

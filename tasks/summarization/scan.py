@@ -29,8 +29,10 @@ FAMILIAR = 8
 FIRST_BYTES, LAST_BYTES = 6 << 20, 3 << 20
 """Bytes of surroundings kept: the first ones, and the newest ones in a ring."""
 FIRST_HITS, LAST_HITS = 15_000, 5_000
-"""Matched lines that are read one by one, of those that a format tells and of guesses each;
-the ones between are counted."""
+"""Matched lines that are read one by one, of each combination of rules; the ones between are
+counted. One rule that matches everywhere so takes no room from the others."""
+ALL_HITS, FEW_HITS = 45_000, 500
+"""Past so many in all, a combination gets only a few."""
 TEMPLATES = 50_000
 """Distinct lines, digits aside, that are remembered."""
 _DIGITS = b"0123456789"
@@ -228,25 +230,35 @@ def _first(keys: list[bytes], wanted: list[bytes]) -> dict[bytes, int]:
 
 
 class _Bounded:
-    """The first and the newest matched lines; those between are counted."""
+    """The first and the newest matched lines of each combination of rules; others are counted."""
 
     def __init__(self) -> None:
         self.first: dict[int, tuple[int, ...]] = {}
-        self.last: deque[tuple[int, tuple[int, ...]]] = deque(maxlen=LAST_HITS)
         self.dropped = 0
         self.full = False
+        """Whether a combination has all the first ones that it gets."""
+        self._counts: Counter[tuple[int, ...]] = Counter()
+        self._last: dict[tuple[int, ...], deque[int]] = {}
 
     def add(self, line: int, rules: tuple[int, ...]) -> None:
-        if not self.full:
+        count = self._counts[rules]
+        limit = FIRST_HITS if len(self.first) < ALL_HITS else FEW_HITS
+        if count < limit:
             self.first[line] = rules
-            self.full = len(self.first) >= FIRST_HITS
+            self._counts[rules] = count + 1
             return
-        self.dropped += len(self.last) == LAST_HITS
-        self.last.append((line, rules))
+        self.full = True
+        last = self._last.get(rules)
+        if last is None:
+            size = LAST_HITS if len(self.first) < ALL_HITS else FEW_HITS
+            last = self._last[rules] = deque(maxlen=size)
+        self.dropped += len(last) == last.maxlen
+        last.append(line)
 
     def items(self) -> Iterable[tuple[int, tuple[int, ...]]]:
         yield from self.first.items()
-        yield from self.last
+        for rules, lines in self._last.items():
+            yield from ((line, rules) for line in lines)
 
 
 class _Keeper:
@@ -302,8 +314,7 @@ class _Keeper:
         start = max(start, self._kept + 1)
         for (first, block), count in zip(self._recent, self._recent_lines, strict=True):
             end = min(stop, first + count)
-            if start < end and start >= first or first < end and start < first:
-                begin = max(start, first)
+            if (begin := max(start, first)) < end:
                 lines = block.split(b"\n")
                 self._add(begin, b"\n".join(lines[begin - first : end - first]), end - 1)
                 start = end
