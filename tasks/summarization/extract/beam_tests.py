@@ -25,7 +25,7 @@ def exunit_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: str)
     body = [pair for pair in lines[1:] if pair[1].strip()]
     place = first(body[:2], r"^\s+(?P<file>\S+\.\w+):(?P<line>\d+)\s*$")
     reason = [pair for pair in body if not place or pair[0] > place[0]]
-    at, message = (reason[0][0], reason[0][1].strip()) if reason else (i, title)
+    _, message = (reason[0][0], reason[0][1].strip()) if reason else (i, title)
     code = rx(r"^\*\* \((?P<code>[^)]+)\)").match(message)
     sides = [f"{m[1]} {m[2]}" for _, t in body if (m := rx(r"^\s+(left:|right:)\s+(.*)").match(t))]
     if sides and message.startswith(("Assertion", "match")):
@@ -194,7 +194,7 @@ RULES = (
         examples=("3 tests, 1 failure", "2 doctests, 3 tests, 0 failures, 1 skipped"),
     ),
     Rule(
-        "eunit.block", r"\.\.\.(?:\[[0-9.]+ s\] ?)?\*(?:failed|timed out)\*", "eunit", "test", _E, eunit_block, 20,
+        "eunit.block", r"\*(?:failed|timed out)\*", "eunit", "test", _E, eunit_block, 20,
         examples=("adder_tests: add_test...*failed*",),
     ),
     Rule(

@@ -90,8 +90,9 @@ _RUBY = r"^\s*(?:# |from )?(?P<file>[^\s:'\"]+\.(?:rb|rake|erb|ru|gemspec)):(?P<
 _PHP = r"^\s*(?:#\d+ |at |\d+\s+)?(?P<file>(?:[A-Za-z]:)?[^\s:()]+\.(?:php|phpt|inc))[:(](?P<line>\d+)\)?(?:: (?P<name>\S+\(.*))?"
 _ELIXIR = r"^\s*(?:\([\w-]+ ?[\w.+-]*\) )?(?P<file>[\w./-]+\.(?:exs?|erl|yrl|eex)):(?P<line>\d+): (?P<name>\S+.*)"
 _LUA = r"^\s*(?P<file>[^\s:]+\.(?:lua|moon|fnl)):(?P<line>\d+): in (?P<name>.+)"
-_GO = r"^\t\s*(?P<file>\S+\.(?:go|s)):(?P<line>\d+)(?: \+0x[0-9a-f]+)?"
-_RUST = r"^\s+at (?P<file>\S+\.rs):(?P<line>\d+)(?::\d+)?$"
+_GO = r"^\t\s*(?P<file>\S+\.(?:go|s)):(?P<line>\d+)(?: \+0x[0-9a-f]+)?(?P<name>)"
+_RUST = r"^\s+at (?P<file>\S+\.rs):(?P<line>\d+)(?::\d+)?(?P<name>)$"
+_NUMBERED = r"^\s*\d+: +(?:0x[0-9a-f]+ - )?(.+)"
 
 STACKS = {
     "python": _PYTHON,
@@ -127,9 +128,12 @@ def frames(lines: Iterable[tuple[int, str]], language: str) -> list[tuple[int, F
     """The frames among the lines with their document index; at most 50."""
     found: list[tuple[int, Frame]] = []
     match = rx(STACKS[language]).match
+    above = ""
     for i, text in lines:
         if m := match(text):
             file, name = m["file"] or "", (m["name"] or "").strip()
+            if language == "rust" and (called := rx(_NUMBERED).match(above)):
+                name = called[1]
             mine = bool(file) and own(file)
             if language == "jvm":
                 mine = mine and not name.startswith(_JVM_LIBRARY)
@@ -138,6 +142,7 @@ def frames(lines: Iterable[tuple[int, str]], language: str) -> list[tuple[int, F
             found.append((i, Frame(name, file, number(m["line"]), mine)))
             if len(found) == 50:
                 break
+        above = text
     return found
 
 

@@ -6,7 +6,7 @@ from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.blocks import HEAD, SGR, block, first, focus, tally
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare
-from slipstream.tasks.summarization.model import Extracted, Rule, Severity
+from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity
 
 _TOLD = r": Failure\s*$|\[ RUN      \]|\[  FAILED  \]|FAILED:\s*$|Traceback \(most|--- FAIL|ERROR: AddressSanitizer|error: in \"|^not ok "
 
@@ -42,7 +42,7 @@ def ctest_line(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def ctest_list(doc: Document, i: int, rule: Rule) -> Extracted:
     """The list of failed tests at the end."""
-    found = []
+    found: list[Finding] = []
     for k, text in doc.forward(i + 1, 300):
         m = rx(r"^.*?\s(?P<number>\d+) - (?P<name>\S.*?) \((?P<what>[^()]+)\)").match(text)
         if not m:
@@ -299,7 +299,7 @@ _I = Severity.INFO
 
 RULES = (
     Rule(
-        "ctest.line", r"Test +#[0-9]+: .*\*\*\*(?:Failed|Exception|Timeout|Not Run)", "ctest", "test", _E, ctest_line, 15,
+        "ctest.line", r"\*\*\*(?:Failed|Exception|Timeout|Not Run)", "ctest", "test", _E, ctest_line, 15,
         examples=(" 3/10 Test  #3: adder ............................***Failed    0.01 sec", "4/9 Test #4: adder ....***Exception: SegFault  0.10 sec"),
     ),
     Rule(

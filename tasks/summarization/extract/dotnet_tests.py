@@ -99,17 +99,15 @@ def xunit_block(doc: Document, i: int, rule: Rule) -> Extracted:
     for k, text in doc.forward(i + 1, 200):
         inner = rx(r"^(.*?)\[xUnit\.net [\d:.]+\] (?P<text>.*)$").match(text) if adapter else None
         text = inner["text"] if inner else text
-        if (
-            (adapter and not inner)
-            or len(text) - len(text.lstrip()) <= len(m["indent"])
-            and text.strip()
+        if (adapter and not inner) or (
+            len(text) - len(text.lstrip()) <= len(m["indent"]) and text.strip()
         ):
             break
         lines.append((k, text))
     while len(lines) > 1 and not lines[-1][1].strip():
         lines.pop()
     found = _read(doc, rule, i, lines, m["name"], "dotnet test")
-    return found._replace(weight=18) if adapter else found
+    return found._replace(weight=18 if len(lines) > 1 else 12) if adapter else found
 
 
 def nunit_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: str) -> Extracted:

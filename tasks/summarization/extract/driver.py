@@ -58,13 +58,14 @@ def extract(
             spent[rule.tool] = spent.get(rule.tool, 0.0) + time.perf_counter() - started
             if spent[rule.tool] > seconds:
                 problems[rule.tool] = f"the rules for {rule.tool} took more than {seconds:g} s"
+            before = kept[-8:]  # the findings of one call, on one line of XML, stand side by side
             for result in results:
                 if isinstance(result, Tally):
                     tallies.append(result)
                 elif not (
                     _explained(kept, result)
                     if result.weight < EXPLAINS
-                    else _covered(kept, result.span[0], result.weight)
+                    else _covered(before, result.span[0], result.weight)
                 ):
                     _absorb(kept, result)
             if any(r.span[0] <= line <= r.span[1] for r in results if isinstance(r, Finding)):

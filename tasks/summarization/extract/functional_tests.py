@@ -262,7 +262,7 @@ RULES = (
         examples=("1 out of 30 tests failed (0.52s)",),
     ),
     Rule(
-        "alcotest.block", r"│ .*\[FAIL\]", "alcotest", "test", _E, alcotest_block, 20,
+        "alcotest.block", r"\[FAIL\] {2,}", "alcotest", "test", _E, alcotest_block, 20,
         examples=("│ [FAIL]        adder          0   adds.                        │",),
     ),
     Rule(
@@ -289,11 +289,11 @@ RULES = (
         examples=("── Failure (test-a.R:3:3): adds ─────", "1. Failure: adds (@test-a.R#3) -----"),
     ),
     Rule(
-        "rcheck.tests", r"(?:Running the tests in .* failed|Running examples in .* failed|re-building .* failed)", "R CMD check", "test", _E, r_check, 21,
+        "rcheck.tests", r"(?:Running the tests in |Running examples in |re-building .* failed)", "R CMD check", "test", _E, r_check, 21,
         examples=("Running the tests in ‘tests/testthat.R’ failed.",),
     ),
     Rule(
-        "testthat.tally", r"(?:\[ FAIL [0-9]+ \| WARN|OK: [0-9]+ SKIPPED: [0-9]+)", "testthat", "test", _I, testthat_tally, 30,
+        "testthat.tally", r"(?:\[ FAIL [0-9]+ \| WARN|[0-9] SKIPPED: [0-9]+)", "testthat", "test", _I, testthat_tally, 30,
         examples=("[ FAIL 1 | WARN 0 | SKIP 0 | PASS 3 ]",),
     ),
 )  # fmt: skip

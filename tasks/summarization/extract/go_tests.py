@@ -30,26 +30,40 @@ _TESTIFY = r"^\s*(?P<key>Error Trace|Error|Test|Messages):\s*(?P<text>.*)$"
 def go_fail(doc: Document, i: int, rule: Rule) -> Extracted:
     """`--- FAIL: TestName`; what the test logged stands below it, or above it with -v."""
     m = rx(_FAIL).search(doc.texts[i])
-    if not m:
+    if not m or '"Action":' in doc.texts[i]:
         return None
     head = doc.texts[i][: m.start()]
     prefix = "" if not head.strip() else head
-    start = i
+    start, name = i, m["name"]
     while True:  # a parent that says nothing of its own is shown with its first failed subtest
         lines = block(doc, i, _ENDS, prefix, limit=300)
-        following = lines[-1][0] + 1
-        if len(lines) > 1 or following >= len(doc):
+        sub = _subtest(doc, lines[-1][0] + 1, name, prefix) if len(lines) == 1 else None
+        if sub is None:
             break
-        sub = rx(_FAIL).search(bare(doc.texts[following], prefix))
-        if not sub or not sub["name"].startswith(m["name"] + "/"):
-            break
-        i, m = following, sub
+        i, name = sub
     body = _said(lines[1:])
     if not body:
-        body = _logged_above(doc, start, m["name"], prefix)
-    first_line = min(start, body[0][0]) if body else start
-    last = max(i, body[-1][0]) if body else i
-    return _found(doc, rule, first_line, last, body, m["name"], i)
+        body = _logged(doc, start, name, prefix)
+    if not body:
+        after = bare(doc.texts[i + 1], prefix) if i + 1 < len(doc) else ""
+        if after.startswith("panic: "):  # the panic is a finding of its own, with its stack
+            return finding(doc, rule, start, i, f"{name}: {after}", name=name, weight=12)
+    near = [pair for pair in body if abs(pair[0] - start) <= 300]
+    first_line = min(start, near[0][0]) if near else start
+    last = max(i, near[-1][0]) if near else i
+    return _found(doc, rule, first_line, last, near, name, i)
+
+
+def _subtest(doc: Document, start: int, name: str, prefix: str) -> tuple[int, str] | None:
+    """The first failed subtest among the verdicts that stand right below its parent's."""
+    for k, text in doc.forward(start, 200):
+        text = bare(text, prefix)
+        if not rx(r"^\s+--- (?:FAIL|PASS|SKIP): ").match(text):
+            return None
+        m = rx(_FAIL).search(text)
+        if m and m["name"].startswith(name + "/"):
+            return k, m["name"]
+    return None
 
 
 def _said(lines: Lines) -> Lines:
@@ -68,24 +82,26 @@ def _said(lines: Lines) -> Lines:
     return kept
 
 
-def _logged_above(doc: Document, i: int, name: str, prefix: str) -> Lines:
-    """With -v the log of a test stands between its RUN line and its verdict."""
+def _logged(doc: Document, i: int, name: str, prefix: str) -> Lines:
+    """With -v the log of a test stands above its verdict, below RUN, NAME or CONT and its name."""
     kept: Lines = []
-    for k, text in doc.back(i - 1, 300) if i else ():
+    part: Lines = []
+    for k, text in doc.back(i - 1, 3000) if i else ():
         text = bare(text, prefix)
-        if m := rx(r"^\s*=== (?:RUN|CONT|NAME)\s+(\S+)").match(text):
-            if m[1] == name or name.startswith(m[1] + "/"):
-                break
-            return []
-        if rx(r"^\s*--- (?:PASS|FAIL|SKIP)|^(?:ok  |FAIL|PASS)").match(text):
-            break
-        kept.append((k, text))
-    else:
-        kept = kept[:20]
+        if m := rx(r"^\s*=== (?P<what>RUN|CONT|NAME|PAUSE)\s+(?P<name>\S+)").match(text):
+            if m["name"] == name:
+                kept += part
+                if m["what"] == "RUN":
+                    break
+            part = []
+        elif rx(r"^\s*--- (?:PASS|FAIL|SKIP)|^(?:ok  |FAIL\b|PASS$)").match(text):
+            part = []
+        else:
+            part.append((k, text))
     kept.reverse()
-    marked = [k for k, (_, text) in enumerate(kept) if rx(_PLACE).match(text)]
+    marked = [n for n, (_, text) in enumerate(kept) if rx(_PLACE).match(text)]
     if len(kept) > 60 and marked:
-        kept = kept[max(0, min(marked[-1] - 20, marked[0])) :]
+        kept = kept[min(marked[0], max(0, marked[-1] - 20)) :]
     return kept[-120:]
 
 
@@ -161,9 +177,12 @@ def go_package(doc: Document, i: int, rule: Rule) -> Extracted:
     if not m:
         return None
     if m["what"]:
+        if m["what"] not in ("[build failed]", "[setup failed]"):
+            return None
         return finding(
-            doc, rule, i, i, f"{m['name']} {m['what']}", name=m["name"], code=m["what"].strip("[]")
-        )
+            doc, rule, i, i, f"{m['name']} {m['what']}", name=m["name"], code=m["what"].strip("[]"),
+            weight=12,
+        )  # fmt: skip
     if m["time"]:
         return tally(doc, i, rule, (), m["time"] + "s", failed=True, note=m["name"])
     return None

@@ -16,13 +16,11 @@ from slipstream.tasks.summarization.extract.blocks import (
 )
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare
-from slipstream.tasks.summarization.model import Cause, Extracted, Finding, Rule, Severity
+from slipstream.tasks.summarization.model import Cause, Extracted, Finding, Frame, Rule, Severity
 
 _ERROR = r"^(?:Uncaught )?(?P<code>[A-Z][\w.]*(?:Error|Exception)|[A-Z]\w+ \[[A-Z_]+\]|Error)(?: \[\w+\])?: ?(?P<text>.*)"
 _FRAME = r"^\s*(?:at |❯ |› )\S|^\s*[^\s@]*@\S+:\d+:\d+$"
-_POINTED = (
-    r"^\s*(?:›|❯|at) (?:.*\()?(?P<file>(?:[A-Za-z]:)?[^\s:()]+\.\w+):(?P<line>\d+)(?::\d+)?\)?$"
-)
+_POINTED = r"^\s*(?:›|❯|at) (?:.*\(|[^\s()]+ )?(?P<file>(?:[A-Za-z]:)?[^\s:()]+\.\w+):(?P<line>\d+)(?::\d+)?\)?$"
 
 
 def _read(
@@ -41,8 +39,12 @@ def _read(
     code = ""
     if m := rx(_ERROR).match(message):
         code = m["code"].split(" ")[0]
-        if not m["text"].strip() and len(reason) > 1:
-            message = f"{message} {reason[1][1].strip()}"
+    if (
+        message.endswith(":")
+        and len(reason) > 1
+        and not rx(_FRAME + r"|^\s*[+-] ").match(reason[1][1])
+    ):
+        message = f"{message} {reason[1][1].strip()}"
     wanted = first(body, r"^\s*(?:Expected\b.*?|expected):\s*(\S.*)$")
     got = first(body, r"^\s*(?:Received\b.*?|received|actual|Actual):\s*(\S.*)$")
     if wanted and got and wanted[0] != at:
@@ -51,6 +53,8 @@ def _read(
         )
     found = frames(body, "javascript") or frames(body, "firefox") or _pointers(body)
     blame = blamed(found)
+    if file and blame and not blame[1].own:
+        blame = None
     causes = []
     for k, text in body:
         if m := rx(r"^\s*(?:\[cause\]:|Caused by:|Cause:) *(?:(\w+): )?(.*)").match(text):
@@ -59,6 +63,9 @@ def _read(
     near = [k for k, _ in body if at <= k <= at + 10]
     pointed = first(body, r"^\s*>\s*\d+ \|")
     line = blame[1].line if blame else None
+    if not blame and file:
+        named = rx(r"(?:^|[\s/])" + file.replace(".", r"\.") + r":.* \((\d+):\d+\)").search(message)
+        line = number(named[1]) if named else None
     if pointed and line is None:
         line = number(pointed[1][0].strip(" >|"))
     return finding(
@@ -69,8 +76,8 @@ def _read(
     )  # fmt: skip
 
 
-def _pointers(body: Lines):  # type: ignore[no-untyped-def]
-    found = []
+def _pointers(body: Lines) -> list[tuple[int, Frame]]:
+    found: list[tuple[int, Frame]] = []
     for k, text in body:
         if m := rx(_POINTED).match(text):
             found += [
@@ -155,6 +162,13 @@ def playwright_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: 
     if m and found.line is None:
         return found._replace(file=m["file"], line=number(m["line"]))
     return found
+
+
+def vitest_unhandled(doc: Document, i: int, rule: Rule) -> Extracted:
+    """An error outside of any test, which vitest caught during the run."""
+    prefix = doc.texts[i][: doc.texts[i].index("⎯")].rstrip(" ")
+    lines = block(doc, i, r"^\s*(?:⎯{5,}|Test Files +\d)", prefix, limit=200)
+    return _read(doc, rule, i, lines, lines[1:], "", "vitest") if len(lines) > 1 else None
 
 
 def karma_block(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -270,10 +284,11 @@ def jest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     time = first(list(doc.forward(i, 8)), r"(?:Time: |Duration) +(?P<t>[\d.]+ ?m?s(?:ec)?)")
     suites = first(list(doc.back(i, 3)), r"Test (?:Suites:|Files) +(?P<n>\d+) failed")
+    unhandled = first(doc.forward(i, 4), r"^\s*Errors +\d+ error")
     found = counts(m["counts"], _WORDS)
     return tally(
         doc, i, rule, found, time[1]["t"] if time else None,
-        failed=bool(dict(found).get("failed") or suites),
+        failed=bool(dict(found).get("failed") or suites or unhandled),
         note=f"{suites[1]['n']} suites failed" if suites else "",
     )._replace(tool="jest" if ":" in m[0] else "vitest")  # fmt: skip
 
@@ -336,6 +351,10 @@ RULES = (
     Rule(
         "vitest.block", r"(?:^|[ \t]|\x1b\[[0-9;]*m)FAIL " + SGR + r" +" + SGR + r"[^ ].*(?: > | \[ )", "vitest",
         "test", _E, vitest_block, 20, examples=(" FAIL  src/a.test.ts > adds > two numbers",),
+    ),
+    Rule(
+        "vitest.unhandled", r"⎯ (?:Uncaught Exception|Unhandled Rejection|Unhandled Error) " + SGR + r"⎯", "vitest", "test", _E,
+        vitest_unhandled, 20, examples=("⎯⎯⎯⎯⎯ Uncaught Exception ⎯⎯⎯⎯⎯",),
     ),
     Rule(
         "karma.block", r"[0-9.]+ \([^)]*\) [^(].* FAILED" + SGR + r"\s*$", "karma", "test", _E, karma_block, 20,

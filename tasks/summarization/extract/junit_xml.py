@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.blocks import Lines, blamed, focus, frames, tally
 from slipstream.tasks.summarization.extract.common import finding, number, rx
@@ -16,12 +18,12 @@ _LIMIT = 400
 def unescape(text: str) -> str:
     """The five entities that XML predefines, and characters by number; others stay as they are."""
 
-    def replaced(m):  # type: ignore[no-untyped-def]
+    def replaced(m: re.Match[str]) -> str:
         name = m[1]
         if name.startswith("#"):
             code = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
             return chr(code) if 9 <= code < 0xD800 or 0xDFFF < code < 0x110000 else ""
-        return _NAMED.get(name, m[0])
+        return _NAMED.get(name, str(m[0]))
 
     return rx(r"&(#[xX][0-9a-fA-F]{1,6}|#\d{1,7}|\w{2,4});").sub(replaced, text)
 
@@ -49,13 +51,21 @@ def _tag(doc: Document, i: int, at: int) -> str:
 
 
 def failure(doc: Document, i: int, rule: Rule) -> Extracted:
-    """Every failure and error that begins on this line, with the test case it belongs to."""
+    """Failures and errors that begin on this line, and on the lines on which those end."""
     found: list[Finding] = []
-    for m in rx(r"<(failure|error)(?=[\s>/])").finditer(doc.texts[i]):
-        if (one := _failure(doc, i, rule, m.start(), m[1])) is not None:
-            found.append(one)
-        if len(found) == 200:
+    at = 0
+    while len(found) < 200:
+        m = rx(r"<(failure|error)(?=[\s>/])").search(doc.texts[i], at)
+        if not m:
             break
+        one = _failure(doc, i, rule, m.start(), m[1])
+        at = m.end()
+        if one is None:
+            continue
+        found.append(one)
+        end = doc.index(one.span[1])
+        if end is not None and end > i:
+            i, at = end, doc.texts[end].rfind(f"</{m[1]}>") + 1 if m[1] in doc.texts[end] else 0
     return found or None
 
 
@@ -67,10 +77,16 @@ def _failure(doc: Document, i: int, rule: Rule, at: int, kind: str) -> Finding |
     tag = _tag(doc, i, at)
     own = attributes(tag)
     lines = [] if tag.endswith("/>") else _text(doc, i, at + len(tag.split("\n")[0]), kind)
+    cls, test = about.get("classname", ""), about.get("name", "")
     message = own.get("message", "").strip()
     said = [text.strip() for _, text in lines if text.strip()]
+    if len(said) > 1 and said[0].endswith(f"::{test}"):
+        said = said[1:]
+    if not message and not said:
+        said = _output(doc, i)
+        lines = [(i, text) for text in said]
     if not message:
-        message = said[0] if said else f"{kind} without a message"
+        message = said[0] if said else f"{test} failed without a message"
     message = next((line.strip() for line in message.splitlines() if line.strip()), message)
     stack = next(
         (
@@ -87,10 +103,11 @@ def _failure(doc: Document, i: int, rule: Rule, at: int, kind: str) -> Finding |
         else (about.get("file", ""), number(about.get("line")))
     )
     if not blame and (
-        place := rx(r"^(?P<file>[^\s:]+\.\w+):(?P<line>\d+)").match(said[-1] if said else "")
+        place := rx(r"(?:^|❯ )(?P<file>[^\s:]+\.\w+):(?P<line>\d+)").search(
+            said[-1] if said else ""
+        )
     ):
         file, line = place["file"], number(place["line"])
-    cls, test = about.get("classname", ""), about.get("name", "")
     last = lines[-1][0] if lines else i
     return finding(
         doc, rule, start, last, message, code=own.get("type", "") or ("" if kind == "failure" else kind),
@@ -125,6 +142,18 @@ def _text(doc: Document, i: int, at: int, kind: str) -> Lines:
         if end:
             break
     return found
+
+
+def _output(doc: Document, i: int) -> list[str]:
+    """What the test printed, where the report has nothing else to say."""
+    found: list[str] = []
+    for _, text in doc.forward(i + 1, 60):
+        found.append(
+            unescape(rx(r"<!\[CDATA\[|\]\]>|</?system-(?:out|err)>").sub("", text)).strip()
+        )
+        if "</testcase>" in text or "</system-out>" in text:
+            break
+    return [text for text in found if text and not text.startswith("</")]
 
 
 def suite(doc: Document, i: int, rule: Rule) -> Extracted:

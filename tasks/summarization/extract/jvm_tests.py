@@ -54,11 +54,13 @@ def _read(
         for k, t in top
         if t.strip() and (not stack or k < stack[0][0])
     ]
-    at, message, code = (said[0][0], said[0][1], "") if said else (start, name, "")
+    _, message, code = (said[0][0], said[0][1], "") if said else (start, name, "")
     if m := rx(_EXCEPTION).match(message):
         code = m["code"]
         if not (m["text"] or "").strip() and len(said) > 1:
             message = f"{code}: {' '.join(t for _, t in said[1:4])}"
+    elif m := rx(r"^(?P<code>[\w.$]+) at (?P<file>\w+\.\w+):(?P<line>\d+)$").match(message):
+        code = m["code"]
     causes = []
     for _, lines_of in parts[1:]:
         m = rx(r"Caused by: (?P<code>[\w.$]+)(?:: (?P<text>.*))?").search(lines_of[0][1])
@@ -80,6 +82,8 @@ def _read(
         )
     ):
         file, line = place["file"], number(place["line"])
+    elif not file and (short := rx(r" at (?P<file>\w+\.\w+):(?P<line>\d+)$").search(message)):
+        file, line = short["file"], number(short["line"])
     last = lines[-1][0]
     deepest = parts[-1][0] if len(parts) > 1 else None
     return finding(

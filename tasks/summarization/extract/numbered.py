@@ -6,10 +6,14 @@ blocks. One rule finds them, so that such a line costs one match and not nine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.blocks import HEAD, SGR, Lines, block, first
+from slipstream.tasks.summarization.extract.blocks import SGR, Lines, block, first
 from slipstream.tasks.summarization.extract.common import rx
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
+
+Reader = Callable[[Document, int, Rule, Lines, str], Extracted]
 
 _ENDS = (
     r"^\s*(?:\d+\) |\d+ (?:passing|failing|passed|failed|pending|skipped|flaky|did not run|examples?|"
@@ -35,7 +39,7 @@ def numbered(doc: Document, i: int, rule: Rule) -> Extracted:
     return reader(doc, i, rule, lines, title) if reader else None
 
 
-def _reader(doc: Document, i: int, lines: Lines, title: str):  # type: ignore[no-untyped-def]
+def _reader(doc: Document, i: int, lines: Lines, title: str) -> Reader | None:
     """The function that reads the block, by what only its runner prints."""
     body = lines[1:]
     head = body[:8]
@@ -101,7 +105,9 @@ def _reader(doc: Document, i: int, lines: Lines, title: str):  # type: ignore[no
 
 RULES = (
     Rule(
-        "numbered.block", HEAD + SGR + r"\s*" + SGR + r"[0-9]+\)(?: \S|\s*$)", "mocha", "test",
+        "numbered.block",
+        r"(?:^|Z |\] |\| )[ \t]*" + SGR + r"[ \t]*" + SGR + r"[0-9]{1,5}\)(?: [^ ]|\s*$)",
+        "mocha", "test",
         Severity.ERROR, numbered, 20,
         examples=("  1) Suite", "\x1b[0m\x1b[31m  1) Suite adds:\x1b[0m", "1) FooTest::testBar"),
     ),

@@ -23,7 +23,7 @@ def _lua(
 ) -> Finding:
     """busted's reason: `file:line: message`, what was passed and expected, a stack."""
     body = [pair for pair in lines[1:] if pair[1].strip() and pair[1].strip() != name]
-    at, message = (body[0][0], body[0][1].strip()) if body else (i, name)
+    _, message = (body[0][0], body[0][1].strip()) if body else (i, name)
     place = rx(r"^(?P<file>\S+?\.(?:lua|moon)):(?P<line>\d+): (?P<text>.*)$").match(message)
     if place:
         message, file, line = place["text"], place["file"], place["line"]

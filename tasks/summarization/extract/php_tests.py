@@ -16,7 +16,7 @@ from slipstream.tasks.summarization.extract.blocks import (
     tally,
 )
 from slipstream.tasks.summarization.extract.common import finding, number, rx
-from slipstream.tasks.summarization.model import Cause, Extracted, Rule, Severity
+from slipstream.tasks.summarization.model import Cause, Extracted, Finding, Rule, Severity
 
 
 def phpunit_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: str) -> Extracted:
@@ -48,6 +48,24 @@ def phpunit_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: str
         line=blame[1].line if blame else None, stack=tuple(f for _, f in found), causes=causes,
         focus=focus(doc, *(k for k, _ in lines[:10]), blame[0] if blame else None),
     )  # fmt: skip
+
+
+def testdox_block(doc: Document, i: int, rule: Rule) -> Extracted:
+    """PHPUnit --testdox: a cross and the name over a bar with the reason."""
+    m = rx(r"✘ (?P<name>\S.*?)(?: \[[\d.]+ ms\])?\s*$").search(doc.texts[i])
+    if not m:
+        return None
+    lines = block(doc, i, r"^\s*[^\s│┐├┴┊╵╷┤|]", doc.texts[i][: m.start()].rstrip(" "), limit=120)
+    body = [(k, rx(r"^\s*[│┐├┴┊╵╷┤|] ?").sub("", t)) for k, t in lines[1:]]
+    body = [(k, t) for k, t in body if t.strip()]
+    if not body:
+        return None
+    suite = first(doc.back(i, 200), r"^(?P<name>[A-Z][\w (\\).]*)$")
+    found = phpunit_numbered(doc, i, rule, [lines[0], *body], m["name"])
+    if not isinstance(found, Finding):
+        return None
+    name = f"{suite[1]['name']}: {m['name']}" if suite else m["name"]
+    return found._replace(span=(doc.numbers[i], doc.numbers[body[-1][0]]), name=name)
 
 
 def phpunit_tally(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -93,13 +111,8 @@ def phpt_line(doc: Document, i: int, rule: Rule) -> Extracted:
         if text.startswith("========DIFF"):
             start = k
             break
-        if not (
-            text.startswith(("========DONE", " ", "--", "  "))
-            or rx(r"^(?:\d{3,}[+-]|\s*$|TEST )").match(text)
-            or k == i - 1
-        ):
-            if rx(r"^(?:PASS|FAIL|SKIP|XFAIL|BORK|WARN) ").match(text):
-                break
+        if rx(r"^(?:PASS|FAIL|SKIP|XFAIL|BORK|WARN) ").match(text):
+            break
     changes = [(k, t) for k, t in doc.forward(start, i - start) if rx(r"^\d{3,}[+-]").match(t)]
     message = changes[0][1].strip() if changes else f"FAIL {m['name'].strip()}"
     return finding(
@@ -110,25 +123,20 @@ def phpt_line(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def phpt_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     """run-tests.php's table of results."""
-    found = []
     names = {
-        "skipped": "skipped",
-        "failed": "failed",
-        "passed": "passed",
-        "bork": "errors",
+        "skipped": "skipped", "failed": "failed", "passed": "passed", "bork": "errors",
         "warned": "warnings",
-    }
+    }  # fmt: skip
+    total = rx(r"(\d+)").search(doc.texts[i])
+    found = [("total", int(total[1]))] if total else []
     time = None
     for _, text in doc.forward(i, 16):
-        if m := rx(r"^(?:Tests? )?(\w+(?: \w+)?) +: +(\d+)").match(text.strip()):
-            word = m[1].lower().removeprefix("tests ")
-            if word in names:
-                found.append((names[word], int(m[2])))
+        if m := rx(r"^Tests +(\w+) +: +(\d+)").match(text.strip()):
+            if m[1] in names:
+                found.append((names[m[1]], int(m[2])))
         elif m := rx(r"^Time taken +: +([\d.]+) seconds").match(text.strip()):
             time = f"{m[1]}s"
-    return tally(
-        doc, i, rule, (("total", number(rx(r"(\d+)").search(doc.texts[i])[1]) or 0), *found), time
-    )  # type: ignore[index]
+    return tally(doc, i, rule, found, time)
 
 
 def phpspec_block(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -161,6 +169,10 @@ RULES = (
         r"(?:Tests: [0-9]+" + SGR + r", " + SGR + r"Assertions: [0-9]+|OK \([0-9]+ tests?, [0-9]+ assertions?\))",
         "phpunit", "test", _I, phpunit_tally, 30,
         examples=("Tests: 3, Assertions: 4, Failures: 1.", "OK (3 tests, 4 assertions)"),
+    ),
+    Rule(
+        "phpunit.testdox", r"(?:^|[ \t]|\x1b\[[0-9;]*m)✘" + SGR + r" " + SGR + r"[^ ]", "phpunit", "test", _E, testdox_block, 18,
+        examples=(" ✘ Adds two numbers",),
     ),
     Rule(
         "pest.block", r"FAILED" + SGR + r" +" + SGR + r"[A-Z][^ ]* " + SGR + r">", "pest", "test", _E, pest_block, 20,

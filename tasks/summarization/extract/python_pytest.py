@@ -1,4 +1,4 @@
-"""pytest and its plugins: titled blocks, summary lines, warnings, crashes of pytest itself."""
+"""pytest: titled blocks of failed tests, the short summary, what stands for them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from slipstream.tasks.summarization.extract.blocks import (
     Lines,
     blamed,
     block,
-    counts,
     first,
     focus,
     frames,
-    tally,
 )
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare
@@ -27,8 +25,8 @@ from slipstream.tasks.summarization.model import (
 )
 
 _TITLE = r"_+ (?P<name>[^ _\d].*|_?[A-Za-z\d]\S*) _+\s*$"
-_SECTION = r"^(?:=+ .+ =+|={30,}|!+ .+ !+|\+{5,} Timeout \+{5,})\s*$"
-_ENDS = rf"{_SECTION}|^{_TITLE}"
+SECTION = r"^(?:=+ .+ =+|={30,}|!+ .+ !+|\+{5,} Timeout \+{5,})\s*$"
+ENDS = rf"{SECTION}|^{_TITLE}"
 _CHAINED = r"^(?:E +)?(?:The above exception was the direct (cause)|During handling of the above (exception))"
 _LOCATION = (
     r"^(?P<file>(?:[A-Za-z]:)?[^\s:][^:]*?\.\w+):(?P<line>\d+): ?"
@@ -49,7 +47,7 @@ def _reasons(lines: Lines) -> list[tuple[int, str]]:
     return found
 
 
-def _entries(lines: Lines) -> list[tuple[int, Frame]]:
+def stack_entries(lines: Lines) -> list[tuple[int, Frame]]:
     """Frames of pytest's own traceback styles, and those of native ones."""
     found: list[tuple[int, Frame]] = []
     function = ""
@@ -70,7 +68,7 @@ def _entries(lines: Lines) -> list[tuple[int, Frame]]:
     return found[:50]
 
 
-def _exception(lines: Lines) -> tuple[int, str, str] | None:
+def exception_of(lines: Lines) -> tuple[int, str, str] | None:
     """Index, class and message of the exception of one traceback, in any style."""
     reasons = [(i, t) for i, t in _reasons(lines) if t and not t.startswith(("File ", "Traceback"))]
     if reasons:
@@ -116,8 +114,8 @@ def _without_captured(lines: Lines) -> Lines:
 def _causes(parts: list[tuple[str, Lines]]) -> tuple[Cause, ...]:
     found = []
     for relation, lines in parts:
-        if exception := _exception(lines):
-            stack = tuple(f for _, f in _entries(lines))
+        if exception := exception_of(lines):
+            stack = tuple(f for _, f in stack_entries(lines))
             found.append(Cause(relation, exception[1], exception[2], stack))
     return tuple(reversed(found))
 
@@ -148,11 +146,11 @@ def pytest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     if not m:
         return None
     prefix, name = doc.texts[i][: m.start()], m["name"]
-    lines = block(doc, i, _ENDS, prefix, limit=1500)
+    lines = block(doc, i, ENDS, prefix, limit=1500)
     body = _without_captured(lines)[1:]
     parts = chained(body)
-    exception = _exception(parts[-1][1])
-    entries = _entries(parts[-1][1])
+    exception = exception_of(parts[-1][1])
+    entries = stack_entries(parts[-1][1])
     if doctest := first(body, r"^Expected(?: nothing|:)?$|^UNEXPECTED EXCEPTION: (.+)"):
         return _pytest_doctest(doc, rule, lines, name, doctest[0], entries)
     if exception is None:
@@ -187,12 +185,12 @@ def _pytest_doctest(
     doc: Document, rule: Rule, lines: Lines, name: str, at: int, entries: list[tuple[int, Frame]]
 ) -> Finding:
     text = dict(lines)
-    wanted = " ".join(t.strip() for k, t in lines if at < k <= at + 4 and t.startswith("    "))
     got = first(lines, r"^Got(?: nothing)?:?$")
-    actual = text.get(got[0] + 1, "").strip() if got else ""
     message = text[at].strip()
     if message.startswith("Expected"):
-        message = f"expected {wanted.split(actual)[0].strip() if actual else wanted}, got {actual or 'nothing'}"
+        wanted = " ".join(t.strip() for k, t in lines if got and at < k < got[0])
+        actual = text.get(got[0] + 1, "").strip() if got else ""
+        message = f"expected {wanted or 'nothing'}, got {actual or 'nothing'}"
     blame = blamed(entries, last=True)
     return finding(
         doc, rule, lines[0][0], lines[-1][0], message, code="DocTestFailure",
@@ -211,11 +209,11 @@ def pytest_reason(doc: Document, i: int, rule: Rule) -> Extracted:
     if prefix.strip() and prefix.rstrip()[-1].isalnum() and not prefix.rstrip().endswith("Z"):
         return None
     lines = block(doc, i, r"^(?!E(?:$|   ))", prefix, limit=60)
-    exception = _exception(lines)
+    exception = exception_of(lines)
     if exception is None:
         return None
     last, file, line = lines[-1][0], "", None
-    for k, text in block(doc, last, _ENDS, prefix, limit=4)[1:]:
+    for k, text in block(doc, last, ENDS, prefix, limit=4)[1:]:
         where = rx(_LOCATION).match(text) or rx(r"^(?P<file>\S+\.py):(?P<line>\d+): ").match(text)
         if where:
             last, file, line = k, where["file"], number(where["line"])
@@ -270,127 +268,7 @@ def pytest_progress(doc: Document, i: int, rule: Rule) -> Extracted:
     return finding(doc, rule, i, i, f"{name} {m['what']}", name=name, file=m["file"])
 
 
-def pytest_usage(doc: Document, i: int, rule: Rule) -> Extracted:
-    """A command line that pytest does not take; the reason stands below its usage."""
-    for k, text in doc.forward(i, 40):
-        if m := rx(r"\berror: (.*)|ERROR: (?!usage)(.*)").search(text):
-            return finding(doc, rule, i, k, m[1] or m[2], focus=focus(doc, k))
-    return None
-
-
-_PYTEST_WORDS = {
-    "failed": "failed", "passed": "passed", "error": "errors", "errors": "errors",
-    "skipped": "skipped", "deselected": "deselected", "xfailed": "xfailed", "xpassed": "xpassed",
-    "warning": "warnings", "warnings": "warnings", "rerun": "rerun", "subtests": "subtests",
-}  # fmt: skip
-
-
-def pytest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
-    """The last line of a run: counts and duration."""
-    m = rx(
-        r"(?:^|[ =|])(?:=+ )?(?P<counts>(?:\d+ [a-z]+(?: [a-z]+)?(?:, |(?= in )))+|no tests ran) ?in "
-        r"(?P<time>[\d.]+) ?s(?:econds)?\b(?: \([\d:]+\))?(?: =+)?\s*$"
-    ).search(doc.texts[i])
-    if not m:
-        return None
-    found = counts(m["counts"], _PYTEST_WORDS)
-    if not found and m["counts"] != "no tests ran":
-        return None
-    note = m["counts"] if not found else ""
-    return tally(doc, i, rule, found, m["time"], note=note)
-
-
-def pytest_internal(doc: Document, i: int, rule: Rule) -> Extracted:
-    """pytest itself failed: a traceback in lines that all carry its mark."""
-    prefix = doc.texts[i].partition("INTERNALERROR>")[0]
-    lines = block(doc, i, r"^(?!INTERNALERROR>)", prefix, limit=600)
-    body = [(k, t.removeprefix("INTERNALERROR>").removeprefix(" ")) for k, t in lines]
-    exception = _exception(body) or (lines[-1][0], "", body[-1][1].strip())
-    found = frames(body, "python")
-    blame = blamed(found, last=True)
-    return finding(
-        doc, rule, i, lines[-1][0], exception[2] or "pytest failed internally",
-        code=exception[1], stack=tuple(f for _, f in found),
-        file=blame[1].file if blame else "", line=blame[1].line if blame else None,
-        focus=focus(doc, i, exception[0], blame[0] if blame else None),
-    )  # fmt: skip
-
-
-def pytest_conftest(doc: Document, i: int, rule: Rule) -> Extracted:
-    """A conftest.py that cannot be imported: nothing ran."""
-    m = rx(r"\w+ while loading conftest '(?P<file>[^']+)'").search(doc.texts[i])
-    if not m:
-        return None
-    lines = block(doc, i, r"^$|" + _ENDS, doc.texts[i][: m.start()], limit=200)
-    exception = _exception(lines) or (i, "", m[0])
-    entries = _entries(lines)
-    blame = blamed(entries, last=True)
-    return finding(
-        doc, rule, i, lines[-1][0], exception[2], code=exception[1],
-        file=blame[1].file if blame else m["file"], line=blame[1].line if blame else None,
-        stack=tuple(f for _, f in entries),
-        focus=focus(doc, i, exception[0], blame[0] if blame else None),
-    )  # fmt: skip
-
-
-def pytest_warnings(doc: Document, i: int, rule: Rule) -> Extracted:
-    """The warnings summary: one finding for each of its entries."""
-    m = rx(r"=+ warnings summary").search(doc.texts[i])
-    if not m:
-        return None
-    lines = block(doc, i, rf"^-- Docs: |{_SECTION}", doc.texts[i][: m.start()], limit=2000)
-    found: list[Finding] = []
-    start = None
-    for k, text in lines[1:]:
-        if not text.strip():
-            start = None
-            continue
-        start = k if start is None else start
-        where = rx(
-            r"^  (?P<file>\S.*?):(?P<line>\d+): (?P<text>(?P<code>\w+(?:Warning|Deprecation\w*)).*)$"
-        ).match(text)
-        if where:
-            end = k
-            for j, after in lines[k - i + 1 : k - i + 6]:
-                if not after.startswith("    "):
-                    break
-                end = j
-            found.append(finding(
-                doc, rule, max(start, k - 3), end, where["text"], code=where["code"],
-                file=where["file"], line=number(where["line"]),
-                focus=focus(doc, *range(k, end + 1)),
-            ))  # fmt: skip
-            if len(found) == 100:
-                break
-    return found
-
-
-def pytest_timeout(doc: Document, i: int, rule: Rule) -> Extracted:
-    """pytest-timeout's dump of all stacks, after which the process ends."""
-    m = rx(r"\+{5,} Timeout \+{5,}").search(doc.texts[i])
-    if not m:
-        return None
-    lines = block(doc, i, r"^\+{5,} Timeout \+{5,}", doc.texts[i][: m.start()], limit=400)
-    found = frames(lines, "python")
-    end = lines[-1][0]
-    if end + 1 < len(doc) and "Timeout +" in doc.texts[end + 1]:
-        end += 1
-    blame = blamed(found, last=True)
-    where = f" in {blame[1].function} ({blame[1].file}:{blame[1].line})" if blame else ""
-    return finding(
-        doc, rule, i, end, f"Timeout{where}", code="Timeout", stack=tuple(f for _, f in found),
-        file=blame[1].file if blame else "", line=blame[1].line if blame else None,
-        name=blame[1].function if blame else "", focus=focus(doc, i, blame[0] if blame else None),
-    )  # fmt: skip
-
-
-_COUNT = r"[0-9]+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?)"
-
 RULES = (
-    Rule(
-        "pytest.session", r"=+ test session starts =+", "pytest", "test", None,
-        examples=("============================= test session starts ==============================",),
-    ),
     Rule(
         "pytest.block", r"(?:^|[ m])_+ [^ _].* _+(?:\x1b\[[0-9;]*m)*\s*$", "pytest", "test",
         Severity.ERROR, pytest_block, 20,
@@ -425,55 +303,5 @@ RULES = (
         "pytest.progress", r"\.py::.* (?:\x1b\[[0-9;]*m)*(?:FAILED|ERROR)\b", "pytest", "test",
         Severity.ERROR, pytest_progress, 8,
         examples=("tests/test_a.py::test_b FAILED             [ 50%]",),
-    ),
-    Rule(
-        "pytest.tally", rf"(?:{_COUNT}.*|no tests ran|no tests collected.*) in [0-9.]+ ?s", "pytest", "test",
-        Severity.INFO, pytest_tally, 30,
-        examples=(
-            "==================== 1 failed, 2 passed in 0.12s ====================",
-            "3 passed, 1 warning in 0.01 seconds",
-            "============================ no tests ran in 0.01s ============================",
-        ),
-    ),
-    Rule(
-        "pytest.internal", r"INTERNALERROR> ", "pytest", "test", Severity.FATAL, pytest_internal, 25,
-        examples=("INTERNALERROR> Traceback (most recent call last):",),
-    ),
-    Rule(
-        "pytest.usage",
-        r"(?:ERROR: (?:file or directory not found|not found: |found no collectors for|usage: )"
-        r"|(?:__main__\.py|pytest|py\.test): error: )",
-        "pytest", "test", Severity.FATAL, pytest_usage, 20,
-        examples=("ERROR: file or directory not found: tests/test_b.py",),
-    ),
-    Rule(
-        "pytest.conftest", r"\w+ while loading conftest '", "pytest", "test", Severity.FATAL,
-        pytest_conftest, 25, examples=("ImportError while loading conftest '/src/conftest.py'.",),
-    ),
-    Rule(
-        "pytest.warnings", r"=+ warnings summary", "pytest", "test", Severity.WARNING,
-        pytest_warnings, 20,
-        examples=("=============================== warnings summary ===============================",),
-    ),
-    Rule(
-        "pytest.timeout", r"\+{5,} Timeout \+{5,}", "pytest", "test", Severity.FATAL,
-        pytest_timeout, 20,
-        examples=("+++++++++++++++++++++++++++++++++++ Timeout +++++++++++++++++++++++++++++++++++",),
-    ),
-    Rule(
-        "pytest.worker", r"(?:worker '?gw[0-9]+'? crashed while running|node down: Not properly)",
-        "pytest", "test", Severity.ERROR, None, 15,
-        examples=("worker 'gw0' crashed while running 'tests/test_a.py::test_b'",),
-    ),
-    Rule(
-        "pytest.coverage",
-        r"(?:Required test coverage of [0-9.]+% not reached|Coverage failure: total of )",
-        "pytest", "test", Severity.ERROR, None, 20,
-        examples=("FAIL Required test coverage of 90% not reached. Total coverage: 80.00%",),
-    ),
-    Rule(
-        "pytest.stopped", r"!{3,} (?:Interrupted: |_pytest\.outcomes\.Exit|KeyboardInterrupt)",
-        "pytest", "test", Severity.ERROR, None, 11,
-        examples=("!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!!",),
     ),
 )  # fmt: skip

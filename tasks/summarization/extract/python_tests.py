@@ -49,7 +49,7 @@ def _traced(doc: Document, rule: Rule, i: int, lines: Lines, name: str) -> Findi
         pair for pair in found if rx(r"^(?:test|it_|should|setUp|tearDown)").match(pair[1].function)
     ]
     own = [pair for pair in found if pair[1].own]
-    blame = own[-1] if own else tested[-1] if tested else found[-1] if found else None
+    blame = own[-1] if own else tested[-1] if tested else None
     last = lines[-1][0]
     return finding(
         doc, rule, i, last, message, code=code, name=name,

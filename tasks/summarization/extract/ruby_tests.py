@@ -80,7 +80,7 @@ def _rspec(doc: Document, i: int, rule: Rule, lines: Lines, title: str) -> Findi
 
 def rspec_outside(doc: Document, i: int, rule: Rule) -> Extracted:
     """An error outside of examples: a file that cannot be loaded, a hook of the suite."""
-    m = rx(r"An error occurred (?:while loading |in an? )(?P<file>\S+?)[.]?$").search(
+    m = rx(r"An error occurred (?:while loading |in an? )(?P<file>\S+?)[.]?(?: - .*)?$").search(
         doc.texts[i].rstrip()
     )
     if not m:
@@ -267,7 +267,7 @@ def reporter_block(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def cucumber_list(doc: Document, i: int, rule: Rule) -> Extracted:
     """The list of failed scenarios: of cucumber, and of behave and Behat."""
-    found = []
+    found: list[Finding] = []
     for k, text in doc.forward(i + 1, 60):
         m = rx(
             r"^\s*(?:cucumber (?:-p \S+ )*)?(?P<file>\S+\.feature):(?P<line>\d+)(?:\s+#?\s*(?P<name>.*))?$"

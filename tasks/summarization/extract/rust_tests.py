@@ -124,24 +124,27 @@ def nextest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     return _read(doc, rule, i, lines, m["name"], "nextest")
 
 
+_NEXTEST_LINE = (
+    r"(?P<what>FAIL|SIGABRT|SIGSEGV|SIGKILL|TIMEOUT|LEAK-FAIL) \[\s*[\d.]+s\] "
+    r"(?:\(\s*\d+/\d+\) )?(?P<name>\S.*?)\s*$"
+)
+
+
 def nextest_line(doc: Document, i: int, rule: Rule) -> Extracted:
-    """nextest: `FAIL [   0.003s] crate test`."""
-    m = rx(
-        r"(?P<what>FAIL|SIGABRT|SIGSEGV|SIGKILL|TIMEOUT|LEAK-FAIL) \[\s*[\d.]+s\] (?:\(\s*\d+/\d+\) )?(?P<name>\S.*?)\s*$"
-    ).search(doc.texts[i])
-    return (
-        finding(
-            doc,
-            rule,
-            i,
-            i,
-            f"{m['name']} {m['what']}",
-            name=m["name"],
-            code=m["what"] if m["what"] != "FAIL" else "",
+    """nextest: `FAIL [   0.003s] crate test`, over its output as newer versions print it."""
+    m = rx(_NEXTEST_LINE).search(doc.texts[i])
+    if not m:
+        return None
+    code = m["what"] if m["what"] != "FAIL" else ""
+    following = doc.texts[i + 1] if i + 1 < len(doc) else ""
+    if rx(r"^\s+std(?:out|err) ─+").match(following):
+        lines = block(
+            doc, i, r"^\s*(?:[A-Z-]+ \[ *[>\d.]+s\]|─{8,}|Summary|error: )", "", limit=400
         )
-        if m
-        else None
-    )
+        body = [(k, t.removeprefix("    ")) for k, t in lines[1:]]
+        found = _read(doc, rule, i, [lines[0], *body], m["name"], "nextest")
+        return found._replace(weight=20, code=code or found.code)
+    return finding(doc, rule, i, i, f"{m['name']} {m['what']}", name=m["name"], code=code)
 
 
 def nextest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -162,15 +165,15 @@ _I = Severity.INFO
 
 RULES = (
     Rule(
-        "cargotest.block", r"---- .+ (?:stdout|stderr) ----", "cargo test", "test", _E, cargo_block, 20,
+        "cargotest.block", r" (?:stdout|stderr) ----", "cargo test", "test", _E, cargo_block, 20,
         examples=("---- tests::adds stdout ----", "---- src/lib.rs - add (line 3) stdout ----"),
     ),
     Rule(
-        "cargotest.progress", r"test .+ \.\.\. " + SGR + r"FAILED", "cargo test", "test", _E, cargo_progress, 8,
+        "cargotest.progress", r" \.\.\. " + SGR + r"FAILED", "cargo test", "test", _E, cargo_progress, 8,
         examples=("test tests::adds ... FAILED",),
     ),
     Rule(
-        "cargotest.tally", r"test result: " + SGR + r"\w+", "cargo test", "test", _I, cargo_tally, 30,
+        "cargotest.tally", r"^[^ ]* ?" + SGR + r"test result: ", "cargo test", "test", _I, cargo_tally, 30,
         examples=("test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",),
     ),
     Rule(

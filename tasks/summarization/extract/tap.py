@@ -46,10 +46,11 @@ def not_ok(doc: Document, i: int, rule: Rule) -> Extracted:
     if own and (not place or yaml.get("stack")):
         file, line = own.file, own.line
     at, message = _reason(body, yaml, name, i)
+    weight = rule.weight if len(lines) > 1 else 12  # the reason may stand with the diagnostics
     role = "cascade" if yaml.get("failureType", "").strip("'\"") == "subtestsFailed" else ""
     return finding(
         doc, rule, i, lines[-1][0], message, name=name, file=file, line=line, stack=stack, role=role,
-        code=yaml.get("name", "").strip("'\"") or yaml.get("code", "").strip("'\""),
+        weight=weight, code=yaml.get("name", "").strip("'\"") or yaml.get("code", "").strip("'\""),
         focus=focus(doc, i, *range(at, min(at + 4, lines[-1][0] + 1)), place[0] if place else None),
     )  # fmt: skip
 
@@ -62,11 +63,7 @@ def _diagnostics(lines: Lines, indent: int) -> Lines:
         text = pair[1].strip()
         if text == "---":
             yaml = True
-        elif (
-            not yaml
-            and not text.startswith("#")
-            and not (pair[1].startswith(" " * (indent + 2)) and text)
-        ):
+        elif not yaml and not text.startswith("#") and not pair[1].startswith(" " * (indent + 2)):
             break
         kept.append(pair)
         if yaml and text == "...":
@@ -100,6 +97,9 @@ def _reason(body: Lines, yaml: dict[str, str], name: str, i: int) -> tuple[int, 
         return (hit[0] if hit else i), f"{name}: expected {wanted}, got {got}"
     if first(body, r"# +Failed test|\(?in test file") or first(body, r"#\s+(?:got|expected): "):
         return _perl(body) or (i, name)
+    plain = [(k, t.strip()) for k, t in body if t.strip() and not t.strip().startswith("#")]
+    if plain and plain[0][1] != "---":  # mocha prints the error as it is
+        return plain[0]
     return i, name
 
 
@@ -153,6 +153,9 @@ def prove_file(doc: Document, i: int, rule: Rule) -> Extracted:
         above = rx(r"(?P<file>\S+)\s+\.{2,}\s*$").search(doc.texts[i - 1])
         if above:
             start, name = i - 1, above["file"]
+    if not name:
+        named = first(doc.back(i, 300), r"^(?P<file>\S+)\s+\.\.\s*$")
+        name = named[1]["file"] if named else ""
     last = i
     for k, text in doc.forward(i + 1, 3):
         if not rx(
