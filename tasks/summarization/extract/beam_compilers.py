@@ -33,7 +33,7 @@ def elixir_frame(doc: Document, i: int, rule: Rule) -> Extracted:
 def elixir_error(doc: Document, i: int, rule: Rule) -> Extracted:
     """`** (CompileError) lib/a.ex:3: undefined function f/0`, and its frame, if any."""
     m = rx(
-        r"\*\* \(((?:Compile|Syntax|TokenMissing|MismatchedDelimiter)Error|EEx\.SyntaxError)\) (?:(.*?) )?(?:on )?([\w./-]+\.\w+):(\d+)(?::(\d+))?:? ?(.*)$"
+        r"\*\* \(((?:Compile|Syntax|TokenMissing|MismatchedDelimiter)Error|EEx\.SyntaxError)\) (?:(.*?) )?(?:on )?([\w./-]+\.\w+):(?:(\d+)(?::(\d+))?:?)? ?(.*)$"
     ).search(doc.texts[i])
     if m is None:
         return None
@@ -114,7 +114,7 @@ RULES: tuple[Rule, ...] = (
     Rule("elixir.frame", r"└─ \S+:[0-9]", "elixir", "compiler", Severity.ERROR, elixir_frame, 22,
          examples=("    └─ lib/a.ex:3:5: A.f/0",)),
     Rule("elixir.error", r"\*\* \((?:(?:Compile|Syntax|TokenMissing|MismatchedDelimiter)Error|EEx\.SyntaxError)\) ", "elixir", "compiler",
-         Severity.ERROR, elixir_error, 21, examples=("** (CompileError) lib/a.ex:3: undefined function f/0",)),
+         Severity.ERROR, elixir_error, 23, examples=("** (CompileError) lib/a.ex:3: undefined function f/0",)),
     Rule("elixir.warning", rf"^\s*{COLOR}(?:warning|error):{COLOR} \S", "elixir", "compiler", Severity.WARNING, old_warning, 13,
          examples=('warning: variable "x" is unused',)),
     Rule("rebar.frame", rf"┌─+{COLOR} \S+\.\w+:?\r?$", "erlc", "compiler", Severity.ERROR, rebar_frame, 21,

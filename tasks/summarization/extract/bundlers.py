@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.blocks import HEAD
 from slipstream.tasks.summarization.extract.common import finding, number, rx
-from slipstream.tasks.summarization.extract.located import COLOR, is_caret, is_gutter
+from slipstream.tasks.summarization.extract.located import COLOR, is_caret, is_gutter, starts_line
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tally
 
 _POSITION = r"(?:^|[\s(\[])(?:file://)?((?:[A-Za-z]:[\\/])?[^\s:()\[\]\"']+\.\w+)(?::(\d+)(?::(\d+))?| \((\d+):(\d+)\))"
@@ -39,10 +39,10 @@ def esbuild(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def webpack(doc: Document, i: int, rule: Rule) -> Extracted:
     """`ERROR in ./src/a.js 3:8`, then the message and the excerpt or the importing modules."""
-    m = rx(r"^.*?(?:\[\w+\] )?(ERROR|WARNING) in (.*)$").match(doc.texts[i])
-    if m is None or (doc.texts[i].rstrip().endswith(":") and "/" not in m[2]):
+    m = rx(r"^(.*?)(ERROR|WARNING) in (.*)$").match(doc.texts[i])
+    if m is None or not starts_line(m[1]) or not rx(r"\.{0,2}/|\S+[/.(]\S|\S+ (?:from|chunk)|multi |\[").match(m[3]):
         return None
-    at = rx(r"^(?:\[\w[^\]]*\] )?(\S+?)(?:[:(](\d+)[:,](\d+)\)?| (\d+):(\d+)(?:-[\d:]+)?)?(?:\s|$)").match(m[2])
+    at = rx(r"^(?:\[\w[^\]]*\] )?(\S+?)(?:[:(](\d+)[:,](\d+)\)?| (\d+):(\d+)(?:-[\d:]+)?)?(?:\s|$)").match(m[3])
     last = i
     message = ""
     gap = False
@@ -59,11 +59,11 @@ def webpack(doc: Document, i: int, rule: Rule) -> Extracted:
         message = message or text.strip()
         last = j
     if not message:
-        message = m[2]
+        message = m[3]
     code = rx(r"(TS\d+): (.*)").match(message)
     return finding(
         doc, rule, i, last, code[2] if code else message, tool="webpack",
-        severity=Severity.ERROR if m[1] == "ERROR" else Severity.WARNING,
+        severity=Severity.ERROR if m[2] == "ERROR" else Severity.WARNING,
         file=at[1] if at and "." in at[1] else "",
         line=number(at[2] or at[4]) if at else None, column=number(at[3] or at[5]) if at else None,
         code=code[1] if code else "",

@@ -35,8 +35,8 @@ def items(doc: Document, i: int, rule: Rule) -> Extracted:
         message = fields.get("message") or fields.get("msg") or fields.get("reason") or ""
         if tag == "violation" and not message:
             message = _text_below(doc, last)
-        if not message:
-            continue
+        if not message or (tag == "error" and not (file or fields.keys() & {"line", "id", "file"})):
+            continue  # JUnit's reports have <error message="…"> as well
         place, end = fields, last
         if "line" not in fields and "beginline" not in fields:
             place, end = _location_below(doc, i, text, m.end(), last)

@@ -16,37 +16,37 @@ from slipstream.tasks.summarization.extract.located import (
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tally
 
 _GHC = (
-    r"^(.*?)((?:[A-Za-z]:)?[^\s:>]+\.l?hs(?:c|-boot)?):(?:\((\d+),(\d+)\)(?:-\(\d+,\d+\))?|(\d+):(\d+)(?:-\d+)?):"
-    r"\s*(?:(error|warning|fatal)\b:?)?\s*((?:\[[\w-]+(?:=[^\]]*)?(?:, ?[\w-]+)*\]\s*)*)(.*)$"
+    r"(?<![^\s>])((?:[A-Za-z]:)?[^\s:>]+\.l?hs(?:c|-boot)?):(?:\((\d+),(\d+)\)(?:-\(\d+,\d+\))?|(\d+):(\d+)(?:-\d+)?):"
+    r"\s*(?:((?i:error|warning|fatal))\b:?)?\s*((?:\[[\w-]+(?:=[^\]]*)?(?:, ?[\w-]+)*\]\s*)*)(.*)$"
 )
 
 
 def ghc(doc: Document, i: int, rule: Rule) -> Extracted:
     """`A.hs:3:5: error: [GHC-88464]`, the indented message with its bullets, and the excerpt."""
-    m = rx(_GHC).match(doc.texts[i])
+    m = rx(_GHC).search(doc.texts[i])
     if m is None:
         return None
-    before = m[1]
+    before = doc.texts[i][: m.start()]
     if not starts_line(before) and not rx(r"[\w.-]+\s*> $").search(before):
         return None
     plain, at = view(doc, i, before)
     last = at
-    parts: list[str] = [m[9]] if m[9] else []
+    parts: list[str] = [m[8]] if m[8] else []
     for j, text in plain.forward(at + 1, 80):
         if not text.strip() or not (rx(r"\s").match(text) or is_gutter(text)):
             break
         if not is_gutter(text) and len(parts) < 2 and not is_caret(text):
             parts.append(text.strip().lstrip("•* "))
         last = j
-    if last == at and not m[9] and not m[7]:
+    if last == at and not m[8] and not m[6]:
         return None
-    codes = rx(r"\[([\w=-]+)").findall(m[8])
+    codes = rx(r"\[([\w=-]+)").findall(m[7])
     code = next((c for c in codes if c.startswith("GHC-")), codes[0] if codes else "")
-    if rx(r"(?:Suggestion|Error|Warning|Ignore): ").match(m[9]):
+    if rx(r"(?:Suggestion|Error|Warning|Ignore): ").match(m[8]):
         return None  # hlint's
     return finding(
-        plain, rule, at, last, parts[0] if parts else (m[7] or "error"), severity=severity_of(m[7] or "error"),
-        file=m[2], line=number(m[3] or m[5]), column=number(m[4] or m[6]), code=code,
+        plain, rule, at, last, parts[0] if parts else (m[6] or "error"), severity=severity_of(m[6] or "error"),
+        file=m[1], line=number(m[2] or m[4]), column=number(m[3] or m[5]), code=code,
     )  # fmt: skip
 
 
@@ -124,9 +124,14 @@ def purescript(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         if text.strip():
             message = message or text.strip()
-            named = rx(r"See \S+/errors/(\w+)\.md").search(text)
-            code = named[1] if named else code
             last = j
+    for j, text in doc.forward(last + 1, 30):
+        named = rx(r"See \S+/errors/(\w+)\.md").match(text)
+        if named:
+            last, code = j, code or named[1]
+            break
+        if rx(r"(?:Error|Warning)\b|\[\d+/\d+").match(text):
+            break
     return finding(
         doc, rule, first, last, message, severity=severity, file=at[1], line=number(at[2]),
         column=number(at[3]), code=code,

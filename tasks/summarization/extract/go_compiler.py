@@ -6,37 +6,38 @@ from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.blocks import HEAD
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.located import (
-    CI_PREFIX,
     COLOR,
     code_of,
     excerpt_end,
     severity_of,
+    starts_line,
     view,
 )
 from slipstream.tasks.summarization.extract.toolnames import tool_of
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
-_LINE = r"^(.*?)(?:(vet|compile|build|typecheck): )?((?:[A-Za-z]:)?[^\s:\"'()\[\]]+\.(?:go|s)):(\d+)(?::(\d+))?: (\S.*)$"
+_LINE = r"(?<!\S)(?:(vet|compile|build|typecheck): )?((?:[A-Za-z]:)?[^\s:\"'()\[\]]+\.(?:go|s)):(\d+)(?::(\d+))?: (\S.*)$"
 _LOG = r"(?:INFO|DEBUG|WARN|TRACE|\[|\d{4}[-/])"
 
 
 def diagnostic(doc: Document, i: int, rule: Rule) -> Extracted:
     """`./main.go:3:5: undefined: x`, its tab-indented details, the `# package` above."""
-    m = rx(_LINE).match(doc.texts[i])
-    if m is None or not rx(CI_PREFIX).fullmatch(m[1]) or rx(_LOG).match(m[6]):
+    text = doc.texts[i]
+    m = rx(_LINE).search(text)
+    if m is None or not starts_line(text[: m.start()]) or rx(_LOG).match(m[5]):
         return None
-    if m[3].endswith("_test.go") and not m[5] and (m[1].endswith("    ") or m[1].endswith("\t")):
+    if m[2].endswith("_test.go") and not m[4] and text[: m.start()].endswith(("    ", "\t")):
         return None  # what a test logs
-    plain, at = view(doc, i, m[1])
-    word = rx(r"(error|warning|info|note): ").match(m[6])
+    plain, at = view(doc, i, text[: m.start()])
+    word = rx(r"(error|warning|info|note): ").match(m[5])
     severity = severity_of(word[1]) if word else Severity.ERROR
-    code, message = code_of(m[6][word.end() :] if word else m[6])
-    rated = rx(r"Severity:(\w+)").search(m[6])
+    code, message = code_of(m[5][word.end() :] if word else m[5])
+    rated = rx(r"Severity:(\w+)").search(m[5])
     if rated:
         severity = severity_of(rated[1])
-    tool, kind = tool_of(doc, m[3], code)
+    tool, kind = tool_of(doc, m[2], code)
     header = at and rx(r"# [\w./\[\] -]+$").match(plain.texts[at - 1])
-    if m[2] == "vet" or (header and at > 1 and rx(r"# \[").match(plain.texts[at - 1])):
+    if m[1] == "vet" or (header and at > 1 and rx(r"# \[").match(plain.texts[at - 1])):
         tool = "go vet"
     last = excerpt_end(plain, at)
     if last == at:
@@ -46,17 +47,20 @@ def diagnostic(doc: Document, i: int, rule: Rule) -> Extracted:
             last = j
     return finding(
         plain, rule, at - 1 if header else at, last, message, severity=severity, tool=tool, kind=kind,
-        file=m[3], line=number(m[4]), column=number(m[5]), code=code,
+        file=m[2], line=number(m[3]), column=number(m[4]), code=code,
     )  # fmt: skip
 
 
 def module(doc: Document, i: int, rule: Rule) -> Extracted:
     """`go: module x: not found`, `package x is not in std`, `import cycle not allowed`."""
     text = doc.texts[i].strip()
-    m = rx(r"(?:^|\s)(?:go: (?!downloading|finding|extracting|creating|to add|found|added|upgraded|warning)(.+)|((?:package|import|imports) .+)|(.*no required module provides package.*)|(build constraints exclude .+))$").search(text)
+    m = rx(
+        r"(?:^|\s)(?:go: (?!downloading|finding|extracting|creating|to add|found|added|upgraded|warning)(.+)"
+        r"|((?:package|imports?|no required module provides package|build constraints exclude) .+))"
+    ).search(text)
     if m is None:
         return None
-    message = next(filter(None, m.groups()))
+    message = m[1] or m[2]
     bad = rx(r"(?i)error|not |cannot|can't|no |invalid|unknown|missing|mismatch|fail|cycle|exclude|malformed|inconsistent|disabled|outside|updates").search(message)
     if not bad:
         return None

@@ -19,7 +19,7 @@ _DETAIL = r"\s+(?:symbol|location|required|found|reason|where|equality|lower|upp
 def javac(doc: Document, i: int, rule: Rule) -> Extracted:
     """`A.java:11: error: cannot find symbol`, source, caret, `symbol:` and `location:` lines."""
     text = doc.texts[i]
-    m = rx(r"((?:[A-Za-z]:)?[^\s:\[\]]+\.(?:java|groovy|kt)):(\d+): (error|warning|note): (.+)$").search(text)
+    m = rx(r"(?<![^\s\[\]])((?:[A-Za-z]:)?[^\s:\[\]]+\.(?:java|groovy|kt)):(\d+): (error|warning|note): (.+)$").search(text)
     if m is None or not rx(CI_PREFIX).match(text[: m.start()]):
         return None
     lint = rx(r"^\[([\w-]+)\] (.+)").match(m[4])
@@ -44,7 +44,7 @@ def javac(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def maven(doc: Document, i: int, rule: Rule) -> Extracted:
     """`[ERROR] /src/A.java:[12,5] cannot find symbol`, and the `symbol:` lines after it."""
-    m = rx(r"(?:\[(\w+)\]\s*)?((?:[A-Za-z]:)?[^\s:\[\]]+\.\w+):\[(\d+)(?:,(\d+))?\] (?:(error|warning): )?(.+)$").search(
+    m = rx(r"(?<![^\s\[\]])(?:\[(\w+)\]\s{0,9})?((?:[A-Za-z]:)?[^\s:\[\]]+\.\w+):\[(\d+)(?:,(\d+))?\] (?:(error|warning): )?(.+)$").search(
         doc.texts[i]
     )
     if m is None:

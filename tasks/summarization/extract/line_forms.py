@@ -17,8 +17,11 @@ from slipstream.tasks.summarization.extract.located import (
 from slipstream.tasks.summarization.extract.toolnames import command_tool
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
-_FILE = r"(?P<file>(?:[A-Za-z]:[\\/])?[^\s:\"'`(),\[\]]+)"
+_FILE = r"(?<![^\s:\"'`(),\[\]])(?P<file>(?:[A-Za-z]:[\\/])?[^\s:\"'`(),\[\]]+)"
 _AT = rf"{_FILE}:(?P<line>\d+)(?::(?P<column>\d+))?"
+
+LENGTH = 1500
+"""Characters of a line that are read; none of these tools prints a longer one."""
 
 _SCAN: dict[str, tuple[str, str, str, str, str]] = {
     # name: (pattern of the scan, form, tool, kind, example)
@@ -112,7 +115,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "brakeman": (
         r"\.rb\s+[0-9]+\s+[A-Z].{0,200}\s(?:High|Medium|Weak)\b",
-        r"(?P<file>\S+\.rb)\s+(?P<line>\d+)\s+(?P<code>[A-Z][\w -]+?)\s{2,}(?P<message>.+?)\s+(?P<severity>High|Medium|Weak)\b",
+        r"(?<!\S)(?P<file>\S+\.rb)\s+(?P<line>\d+)\s+(?P<code>[A-Z][\w -]+?)\s{2,}(?P<message>.+?)\s+(?P<severity>High|Medium|Weak)\b",
         "brakeman", "lint", "app/a.rb   13      Command Injection       General Possible command injection near line 13: x   High",
     ),
     "cpplint": (
@@ -130,7 +133,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "checkstyle", "lint", "[ERROR] /src/A.java:12:5: Missing a Javadoc comment. [JavadocVariable]",
     ),
     "pmd": (
-        r"\.(?:java|apex|cls|jsp):[0-9]+:\t", r"(?P<file>\S+):(?P<line>\d+):\t(?:(?P<code>\w+):\t)?(?P<message>.+)",
+        r"\.(?:java|apex|cls|jsp):[0-9]+:\t", r"(?<!\S)(?P<file>\S+):(?P<line>\d+):\t(?:(?P<code>\w+):\t)?(?P<message>.+)",
         "pmd", "lint", "/src/A.java:12:\tUnusedLocalVariable:\tAvoid unused local variables such as 'x'.",
     ),
     "spotbugs": (
@@ -165,11 +168,11 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "sphinx": (
         r"\.(?:rst|md|py):(?:[0-9]+: |docstring of )?.{0,120}(?:WARNING|ERROR|CRITICAL|SEVERE): ",
-        r"(?P<file>(?:[A-Za-z]:)?[^\s:]+\.(?:rst|md|py|txt)):(?:docstring of [\w.]+:)?(?:(?P<line>\d+):)? \(?(?P<severity>WARNING|ERROR|CRITICAL|SEVERE)(?:/\d\))?: ?(?P<message>.+)",
+        r"(?<!\S)(?P<file>(?:[A-Za-z]:)?[^\s:]+\.(?:rst|md|py|txt)):(?:docstring of [\w.]+:)?(?:(?P<line>\d+):)? \(?(?P<severity>WARNING|ERROR|CRITICAL|SEVERE)(?:/\d\))?: ?(?P<message>.+)",
         "sphinx", "compiler", "/docs/index.rst:12: WARNING: Title underline too short.",
     ),
     "solhint": (
-        r"(?:Error|Warning|ParserError|TypeError|DeclarationError): .{1,300}\.sol:[0-9]", r"(?P<file>\S+\.sol):(?P<line>\d+):(?P<column>\d+): (?P<severity>\w*Error|Warning): (?P<message>.+)",
+        r"(?:Error|Warning|ParserError|TypeError|DeclarationError): .{1,300}\.sol:[0-9]", r"(?<!\S)(?P<file>\S+\.sol):(?P<line>\d+):(?P<column>\d+): (?P<severity>\w*Error|Warning): (?P<message>.+)",
         "solc", "compiler", "TypeError: a.sol:3:5: TypeError: Member not found",
     ),
     "prettier": (
@@ -182,7 +185,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "yamlerror": (
         r"(?:error (?:parsing|converting)|parse error|yaml): .{0,200}(?:yaml: )?line [0-9]+: ",
-        r"(?:(?:error parsing|parse error on) (?P<file>[^\s:]+\.\w+): )?(?P<message>[^:]*\b(?:error converting YAML to JSON: )?yaml: (?:unmarshal errors:)?.*?line (?P<line>\d+): .+)",
+        r"(?:(?:error parsing|parse error on) (?P<file>[^\s:]+\.\w+): )?(?P<message>(?:error converting YAML to JSON: )?yaml: .{0,80}?line (?P<line>\d+): .+)",
         "yaml", "lint", "error: error parsing a.yaml: error converting YAML to JSON: yaml: line 12: did not find expected key",
     ),
     "helm.template": (
@@ -202,7 +205,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "❌  /src/A.swift:3:5: cannot find 'x' in scope",
     ),
     "tapsvlint": (
-        r"^vint: |\.vim:[0-9]+:[0-9]+: ", rf"(?P<file>\S+\.vim):(?P<line>\d+):(?P<column>\d+): (?P<message>.+)", "vint", "lint",
+        r"^vint: |\.vim:[0-9]+:[0-9]+: ", rf"(?<!\S)(?P<file>\S+\.vim):(?P<line>\d+):(?P<column>\d+): (?P<message>.+)", "vint", "lint",
         "a.vim:3:5: Undefined variable: foo (see :help E738)",
     ),
 }  # fmt: skip
@@ -216,7 +219,7 @@ _SEVERITIES = {
 
 def form(doc: Document, i: int, rule: Rule) -> Extracted:
     """Read the line in the form that the rule's name stands for."""
-    m = rx(_SCAN[rule.name.removeprefix("form.")][1]).search(doc.texts[i])
+    m = rx(_SCAN[rule.name.removeprefix("form.")][1]).search(doc.texts[i][:LENGTH])
     if m is None:
         return None
     said = m.groupdict()

@@ -12,7 +12,7 @@ from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.located import COLOR
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
-_PLACE = r"([^\s:()]+\.\w+):(?:(\d+)|\(\.[^)]*\))(?::\d+)?:? "
+_PLACE = r"(?<![^\s:()])([^\s:()]+\.\w+):(?:(\d+)|\(\.[^)]*\))(?::\d+)?:? "
 
 
 def symbol(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -162,8 +162,9 @@ def semgrep(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def hook(doc: Document, i: int, rule: Rule) -> Extracted:
     """pre-commit: `ruff........Failed`, `- hook id: ruff`, `- exit code: 1`."""
-    m = rx(r"^(.*?)([A-Za-z(\[][^.]*(?:\.[^.]+)*?)\.{3,}.*Failed$").match(doc.texts[i])
-    if m is None or i + 1 >= len(doc) or "- hook id" not in doc.texts[i + 1]:
+    text = doc.texts[i]
+    cut = text.find("...")
+    if cut < 1 or i + 1 >= len(doc) or "- hook id" not in doc.texts[i + 1]:
         return None
     last = i
     for j, text in doc.forward(i + 1, 4):
@@ -171,8 +172,9 @@ def hook(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last = j
     modified = any("files were modified" in text for text in doc.texts[i : last + 1])
-    message = f"hook failed: {m[2].strip()}" + (" (files were modified)" if modified else "")
-    return finding(doc, rule, i, last, message, tool="pre-commit", name=m[2].strip())
+    name = text[:cut].strip()
+    message = f"hook failed: {name}" + (" (files were modified)" if modified else "")
+    return finding(doc, rule, i, last, message, tool="pre-commit", name=name)
 
 
 RULES: tuple[Rule, ...] = (

@@ -21,14 +21,14 @@ from slipstream.tasks.summarization.extract.located import (
     starts_line,
     view,
 )
-from slipstream.tasks.summarization.extract.toolnames import command_tool, tool_of
+from slipstream.tasks.summarization.extract.toolnames import command_tool, known_extension, tool_of
 from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity
 
 _SEARCHERS = frozenset({"grep", "rg", "ag", "ack", "egrep", "fgrep", "git", "cat", "sed", "awk"})
 """Commands whose output names positions without complaining about them."""
 
 _TALK = (
-    r"(?:(?:in|at) [`'<\w]|in$|\w+(?:\.\w+)*(?:Error|Exception|Failure)$|\[?(?:INFO|DEBUG|TRACE)\b|PASS|ok\b"
+    r"(?:(?:in|at) [`'<\w]|in$|\w+(?:\.\w+)*(?:Error|Exception|Failure)$|\[?(?:INFO|DEBUG|TRACE)\b|PASS|ok\b|\+0x|\(\w+\)$|Failed$|[=*-]{3}"
     r"|SKIP|xfail|\d+ (?:passed|failed)|Pulling|digest)"
 )
 """What stands after a position in stack frames, logs and test listings."""
@@ -57,8 +57,10 @@ def bare_position(doc: Document, i: int, rule: Rule) -> Extracted:
     if rx(_TALK).match(found.message) or rx(r"://|\d+:\d+:\d+").search(text[: len(found.before) + 12]):
         return None
     if found.column is None:
-        if "." not in found.file.rpartition("/")[2] or rx(r"_test\.go$").search(found.file):
+        if "/" not in found.file and not known_extension(found.file):
             return None
+        if found.file.endswith("_test.go"):
+            return None  # what a test logs
         if rx(r"[a-z]:\d+[^\s:]").match(text[len(found.before) :]):
             return None
     return _made(doc, i, rule, found)

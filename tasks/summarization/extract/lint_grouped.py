@@ -92,12 +92,12 @@ def heading(doc: Document, i: int) -> str:
 
 def biome(doc: Document, i: int, rule: Rule) -> Extracted:
     """biome: `src/a.js:1:2 lint/style/useConst FIXABLE ━━━━`, then `  × message` and a frame."""
-    m = rx(r"^(.*?)([^\s:]+)(?::(\d+):(\d+))? ((?:lint|format|parse|assist|organizeImports|internalError|check|ci|suppressions)\S*)\s.*━{3,}").search(
+    m = rx(r"(?<!\S)([^\s:]+)(?::(\d+):(\d+))? ((?:lint|format|parse|assist|organizeImports|internalError|check|ci|suppressions)\S*)\s.{0,60}━{3,}").search(
         doc.texts[i]
     )
     if m is None:
         return None
-    plain, at = view(doc, i, m[1])
+    plain, at = view(doc, i, doc.texts[i][: m.start()])
     last, message, severity = at, "", Severity.ERROR
     for j, text in plain.forward(at + 1, 60):
         if "━━━" in text or rx(r"\S").match(text):
@@ -109,8 +109,8 @@ def biome(doc: Document, i: int, rule: Rule) -> Extracted:
         if text.strip():
             last = j
     return finding(
-        plain, rule, at, last, message or m[5], severity=severity, tool=command_tool(doc) or "biome",
-        file=m[2], line=number(m[3]), column=number(m[4]), code=m[5],
+        plain, rule, at, last, message or m[4], severity=severity, tool=command_tool(doc) or "biome",
+        file=m[1], line=number(m[2]), column=number(m[3]), code=m[4],
     )  # fmt: skip
 
 

@@ -91,20 +91,21 @@ def formatted(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def isort(doc: Document, i: int, rule: Rule) -> Extracted:
     """`ERROR: a.py Imports are incorrectly sorted and/or formatted.`"""
-    m = rx(r"(?:ERROR: )?(\S.*?\.\w+) (Imports are incorrectly sorted.*)$").search(doc.texts[i])
-    return finding(doc, rule, i, i, m[2], file=m[1], tool="isort") if m else None
+    before, word, after = doc.texts[i].partition("Imports are incorrectly sorted")
+    file = before.rpartition("ERROR: ")[2].strip()
+    return finding(doc, rule, i, i, word + after, file=file, tool="isort") if file else None
 
 
 def pydocstyle(doc: Document, i: int, rule: Rule) -> Extracted:
     """`a.py:18 in public class `x`:` and, on the next line, `D101: Docstring missing`."""
-    m = rx(r"^(.*?)(\S+):(\d+) (?:at|in) .+:$").match(doc.texts[i])
+    m = rx(r"(?<!\S)([^\s:]+):(\d+) (?:at|in) .{1,300}:$").search(doc.texts[i])
     if m is None or i + 1 >= len(doc):
         return None
     said = rx(r".*?\b(D\d{3}): (.+)$").match(doc.texts[i + 1])
     if said is None:
         return None
     return finding(
-        doc, rule, i, i + 1, said[2], tool="pydocstyle", file=m[2], line=number(m[3]), code=said[1]
+        doc, rule, i, i + 1, said[2], tool="pydocstyle", file=m[1], line=number(m[2]), code=said[1]
     )
 
 

@@ -19,11 +19,14 @@ COLOR = r"(?:\x1b\[[0-9;]*[mK])*"
 NOTE_LINES = 60
 """Lines of notes and excerpts that are read after a diagnostic; longer ones are template dumps."""
 
+PREFIX_LENGTH = 160
+"""Longest prefix, in characters, that a CI system puts before a line."""
+
 SEVERITIES: dict[str, Severity] = {
     "fatal error": Severity.FATAL, "fatal": Severity.FATAL,
     "internal compiler error": Severity.FATAL, "internal error": Severity.FATAL,
     "catastrophic error": Severity.FATAL,
-    "error": Severity.ERROR, "err": Severity.ERROR, "syntax error": Severity.ERROR,
+    "error": Severity.ERROR, "err": Severity.ERROR,
     "critical": Severity.ERROR, "blocker": Severity.ERROR, "major": Severity.ERROR,
     "high": Severity.ERROR, "failure": Severity.ERROR, "severe": Severity.ERROR,
     "warning": Severity.WARNING, "warn": Severity.WARNING, "medium": Severity.WARNING,
@@ -46,7 +49,7 @@ MARKS = {
 _WORD = "|".join(sorted((w.replace(" ", r"\s+") for w in SEVERITIES), key=len, reverse=True))
 
 # A path has no blank, colon or quote in it; a blank is given back by `_whole_path`.
-PATH = r"(?:[A-Za-z]:(?=[\\/]))?[^\s:\"'`<>|*?]+"
+PATH = r"(?:<[\w. -]{1,30}>|(?:[A-Za-z]:(?=[\\/]))?[^\s:\"'`<>|*?]{1,400})"
 _SPOT = (
     rf"(?<![^\s\[(\"'`])({PATH}):(\d{{1,7}})(?:[:.](\d{{1,5}}))?"
     r"(?:-\d{1,7}(?:[:.]\d{1,5})?)?(?=[:\s,;\])]|$)"
@@ -62,10 +65,10 @@ _LEADING = (
     r"|([A-Z][a-z]+(?:[A-Z][A-Za-z]*)+)(?=:))[:\s]\s*"
 )
 _TRAILING = (
-    r"\s*(?:\[((?!http)[\w@-][\w@./:+,=-]*)\]|\(((?:[a-z@][\w@./-]*|[A-Z]+\d+))\)"
-    r"|\(Rule:(\w+),[^)]*\))\s*$"
+    r"(?:\[((?!http)[\w@-][\w@./:+,=-]*)\]|\(((?:[a-z@][\w@./:-]*|[A-Z]+\d+))\)"
+    r"|\(Rule:(\w+),[^)]*\))$"
 )
-_TRAILING_LINK = r"\s*\[?https?://\S+\]?\s*$"
+_TRAILING_LINK = r"\[?https?://\S+$"
 CI_PREFIX = (
     r"\s*(?:(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\[[^\[\]]{1,40}\]|##\[\w+\]|[\w.-]{1,40}\s*\|"
     r"|✖|✘|×|❌|⚠️?|-|\*|❗)\s*)*"
@@ -130,7 +133,9 @@ def _is_path(file: str) -> bool:
         return False
     name = file.replace("\\", "/").rpartition("/")[2]
     extension = name.rpartition(".")[2].lower() if "." in name else ""
-    return not ("/" not in file.lstrip("./") and extension in _DOMAINS)
+    if "/" not in file.lstrip("./") and extension in _DOMAINS:
+        return False
+    return "/" in file or "." in name or rx(r"[A-Z]\w*$|<|\w*makefile$").match(name) is not None
 
 
 _DOMAINS = frozenset({"com", "org", "net", "io", "dev", "local", "internal", "edu", "gov", "app"})
@@ -140,9 +145,10 @@ def _whole_path(before: str, file: str) -> tuple[str, str]:
     """A path with blanks in it, given back what stands before its last blank."""
     if not before or before.isspace() or file.startswith("/"):
         return file, before
-    start = rx(r"(?:^|\s)((?:[A-Za-z]:[\\/]|\.{0,2}/)[^:\"'`<>|]*)$").search(before)
+    near = before[-200:]
+    start = rx(r"(?:^|\s)((?:[A-Za-z]:[\\/]|\.{0,2}/)[^:\"'`<>|]*)$").search(near)
     if start and not rx(rf"\b(?:{_WORD})\b", 2).search(start[1]):
-        return start[1] + file, before[: start.start(1)]
+        return start[1] + file, before[: len(before) - len(near) + start.start(1)]
     return file, before
 
 
@@ -162,7 +168,7 @@ def after_severity(after: str) -> tuple[Severity | None, str, str]:
 
 def code_of(message: str) -> tuple[str, str]:
     """A rule's name at the start or at the end of a message, and the message without it."""
-    message = rx(_TRAILING_LINK).sub("", message.strip())
+    message = rx(_TRAILING_LINK).sub("", message.strip()).rstrip()
     message = message.removeprefix("[Correctable] ").removeprefix("[Corrected] ")
     match = rx(_LEADING).match(message)
     if match and match.end() < len(message):
@@ -181,7 +187,7 @@ def diagnosis(text: str) -> Diagnosis | None:
     severity, code, message = after_severity(place.after)
     if severity is None:
         word = rx(rf"(?:^|[\s\[])({_WORD}|e|w|i)\s*(?:\[[\w:-]+\])?[\]:]*\s*(?:in\s+)?$", 2).search(
-            place.before
+            place.before[-40:]
         )
         if word:
             short = {"e": "error", "w": "warning", "i": "info"}
@@ -194,6 +200,8 @@ def diagnosis(text: str) -> Diagnosis | None:
 def starts_line(before: str) -> bool:
     """Whether nothing but a CI system's own prefix stands before the path."""
     before = before.rstrip("[(\"'`")
+    if len(before) > PREFIX_LENGTH:
+        return False
     return not before or rx(CI_PREFIX).fullmatch(before) is not None
 
 
@@ -202,7 +210,11 @@ _GUTTER = r"%?\s*(?:[>❱→]\s*)?(?:\d+\s*(?:\||│|┃|┆)|(?:\||│|┃|┆|
 
 def is_caret(text: str) -> bool:
     """Whether a line only points at the source line above it (with a remark, perhaps)."""
-    return rx(r"\s*(?:\d*\s*[|│·]\s*)?(?:~[~\s-]*|-+)?(?:\^|~+\s*$)").match(text) is not None
+    body = text.lstrip(" \t0123456789|│·%")
+    if body.startswith("~") or body.startswith("-"):
+        rest = body.lstrip("~- \t")
+        return rest.startswith("^") or (not rest and "~" in body)
+    return body.startswith("^")
 
 
 def is_gutter(text: str) -> bool:

@@ -25,7 +25,6 @@ _POSITION = (
     rf"\((\d{{1,7}})(?:[,:]\s?(\d{{1,5}}))?(?:[,-]\s?\d+)*\)\s?:?\s*(?:- )?{_LEVEL}\b\s*"
     r"(?:#?([A-Z]{0,8}[\w-]*\d+)|\[(\w+)\])?\s?:?\s*(.*)$"
 )
-_PROJECT = r"^(.*?)\s+\[([^\[\]]+\.\w*proj(?:::[^\]]*)?|[^\[\]]+\.sln)\]$"
 
 
 def positioned(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -41,9 +40,7 @@ def positioned(doc: Document, i: int, rule: Rule) -> Extracted:
     if not file or rx(r"[\"<>|]|: ").search(file):
         return None
     message = m[6]
-    project = rx(_PROJECT).match(message)
-    if project:
-        message = project[1]
+    message = _without_project(message)[0]
     code = m[4] or m[5] or ""
     if rx(r"[CRWEFI]\d{4}$").match(code) and file.endswith(".py"):
         tool, kind = "pylint", "lint"
@@ -59,6 +56,14 @@ def positioned(doc: Document, i: int, rule: Rule) -> Extracted:
         line=number(m[1]), column=number(m[2]), code=code,
         focus=((plain.numbers[at], plain.numbers[end]),) if last > end else (),
     )  # fmt: skip
+
+
+def _without_project(message: str) -> tuple[str, str]:
+    """The message without `[/src/App.csproj]` at its end, and the project."""
+    head, bracket, tail = message.rpartition(" [")
+    if bracket and tail.endswith("]") and rx(r"\.\w*proj\b|\.slnx?\b").search(tail):
+        return head.rstrip(), tail[:-1]
+    return message, ""
 
 
 def _continued(doc: Document, i: int, code: str) -> int:
@@ -84,15 +89,14 @@ def unpositioned(doc: Document, i: int, rule: Rule) -> Extracted:
         )
     if m is None:
         return None
-    project = rx(_PROJECT).match(m[4])
-    message = project[1] if project else m[4]
+    message, project = _without_project(m[4])
     tool, kind = tool_of(doc, "", m[3])
     file = m[1] if "." in m[1] else ""
     if m[3].startswith("TS"):
         tool, kind = "tsc", "compiler"
     return finding(
         doc, rule, i, i, message, severity=severity_of(m[2]), tool=tool if tool != "lint" else "msbuild",
-        kind="compiler", file=file, code=m[3], name=project[2] if project else "",
+        kind="compiler", file=file, code=m[3], name=project,
     )  # fmt: skip
 
 

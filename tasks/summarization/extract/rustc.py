@@ -56,11 +56,16 @@ def plain_error(doc: Document, i: int, rule: Rule) -> Extracted:
     return finding(doc, rule, i, last, m[3], severity=severity, tool="cargo", code=m[2] or "")
 
 
+def _after(doc: Document, i: int) -> str:
+    """The first line below `i` that is not blank."""
+    return next((text for _, text in doc.forward(i + 1, 3) if text.strip()), "")
+
+
 def manifest(doc: Document, i: int, rule: Rule) -> Extracted:
     """`error: failed to …` of cargo and its `Caused by:` paragraphs."""
     m = rx(r"\berror: (failed to .+|no matching package .+|package .+|the lock file .+|multiple .+|.+ is not a .+)$").search(doc.texts[i])
-    if m is None:
-        return None
+    if m is None or ("`" not in m[1] and not rx(r"Caused by:|\s+-->").match(_after(doc, i))):
+        return None  # cargo quotes with backticks; git, too, says "failed to …"
     last = block_end(doc, i)
     message = m[1]
     while last + 2 < len(doc) and rx(r"Caused by:").match(doc.texts[last + 2]):

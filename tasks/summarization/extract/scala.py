@@ -60,7 +60,7 @@ def plain(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last = j
         if is_caret(text):
-            column = text.index("^") + 1
+            column = text.find("^") + 1 or None
             break
     return finding(
         doc, rule, i, last if column else i, m[4], severity=severity_of(m[3]), file=m[1],
@@ -88,7 +88,7 @@ def dotty(doc: Document, i: int, rule: Rule) -> Extracted:
         last = j
     column = number(m[7])
     return finding(
-        doc, rule, i, last, message or f"{m[3]}{m[4] or ''}", severity=severity_of(m[4] or "error"),
+        doc, rule, i, last, f"{m[3]}{m[4] or ''}: {message}".rstrip(": "), severity=severity_of(m[4] or "error"),
         file=m[5], line=number(m[6]), column=column + 1 if column is not None else None, code=m[2] or "",
     )  # fmt: skip
 

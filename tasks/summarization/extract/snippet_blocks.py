@@ -19,7 +19,7 @@ from slipstream.tasks.summarization.extract.toolnames import command_tool, tool_
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _ARROW = (
-    r"^(.*?)(?:-->|╭─+\[?|┌─+|,-+\[|╭▸|╭╴|→)\s*((?:[A-Za-z]:[\\/])?[^\s:\[\]][^:\[\]]*?):(\d+)(?:[:.](\d+))?(?:-[\d:]+)?(?=\s|\]|$)"
+    r"^(.*?)(?:-->|╭─+\[?|┌─+|,-+\[|╭▸|╭╴|→)\s*((?:[A-Za-z]:[\\/])?[^\s:\[\]][^:\[\]]{0,300}?):(\d+)(?:[:.](\d+))?(?:-[\d:]+)?(?=\s|\]|$)"
 )
 _LEVEL = (
     r"^(.*?)(?<![\w/.-])(fatal|[Ee]rror|ERROR|[Ww]arning|WARNING|[Nn]ote|[Hh]int|[Hh]elp|[Ii]nfo|advice|[×✖⚠☞ℹ!])"

@@ -13,7 +13,7 @@ _OPEN_LINES = 400
 def error(doc: Document, i: int, rule: Rule) -> Extracted:
     r"""`! Undefined control sequence.` or `./a.tex:12: …`, then `l.12 \foo` and what follows it."""
     text = doc.texts[i]
-    m = rx(r"^(?:.*?\s)?(?:! ?(?:==> )?|(\S+\.(?:tex|sty|cls|ltx|bib|aux|toc|def)):(\d+): )(.*)$").match(text)
+    m = rx(r"^(?:.*?\s)?(?:! {0,2}(?:==> )?|(\S+\.(?:tex|sty|cls|ltx|bib|aux|toc|def)):(\d+): )(.*)$").match(text)
     if m is None:
         return None
     last, line = i, m[2]

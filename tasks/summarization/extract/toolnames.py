@@ -11,7 +11,7 @@ from slipstream.tasks.summarization.extract.common import rx
 _COMPILERS = frozenset(
     "gcc clang nvcc msvc csc rustc tsc javac kotlinc scalac groovyc go swiftc ghc ocaml elixir "
     "erlc dart gfortran gnat nim zig haxe crystal protoc verilator as ld php perl ruby python lua "
-    "latex solc dmd valac cython swig coffee elm purs gleam typst terraform compiler".split()
+    "latex solc dmd valac cython swig coffee elm purs gleam typst terraform compiler dotnet ecj vet".split()
 )
 
 _LINTERS = frozenset(
@@ -43,7 +43,9 @@ _CODES = (
     (r"clippy::", "clippy"),
 )  # fmt: skip
 
+_C_CODES = ((r"[a-z]+[A-Za-z]*$", "cppcheck"),)
 _CODES_BY_EXTENSION = {
+    "c": _C_CODES, "cc": _C_CODES, "cpp": _C_CODES, "cxx": _C_CODES, "h": _C_CODES, "hpp": _C_CODES,
     "go": ((r"(SA|S|ST|QF|U)\d{4}", "staticcheck"), (r"G\d{3}", "gosec"), (r"[a-z]", "golangci-lint")),
     "py": (
         (r"[CRWEFI]\d{4}", "pylint"), (r"[CRWEF]:", "pylint"), (r"B[1-7]\d\d", "bandit"),
@@ -84,6 +86,19 @@ _EXTENSIONS = {
 }  # fmt: skip
 
 _OF_EXTENSION = {e: tool for tool, extensions in _EXTENSIONS.items() for e in extensions}
+
+
+_OTHER_EXTENSIONS = frozenset(
+    "txt xml html htm toml ini cfg conf cmake mk mak gradle properties env vim el clj cljs r jl rst "
+    "adoc csv lock service graphql gql wsdl xsd xsl j2 erb tpl jinja jbuilder ipynb bzl bazel nix "
+    "ps1 psm1 bat fish awk sed".split()
+)
+
+
+def known_extension(file: str) -> bool:
+    """Whether a name without a folder ends like a source file."""
+    extension = file.rpartition(".")[2].lower()
+    return extension in _OF_EXTENSION or extension in _OTHER_EXTENSIONS
 
 
 def command_tool(doc: Document) -> str:
