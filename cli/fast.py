@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-
 Reader = Callable[[str], Any]
 Options = Mapping[str, Reader | list[Reader]]
 """Option name to what reads its value: `str`, `int`, `float`; `bool` for a flag; a list of one for

@@ -9,6 +9,7 @@ what does not have its checksum is made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -162,4 +163,5 @@ def _store(file: Path, data: bytes) -> None:
                 old.unlink(missing_ok=True)
         os.replace(temporary, file)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
