@@ -20,6 +20,8 @@ class Run(NamedTuple):
     """One run of a program."""
 
     seconds: float
+    cpu: float
+    """Seconds of processor, which another program's work does not change much."""
     memory: int
     """Peak resident bytes of the program, or of the largest process that it waited for."""
     status: int
@@ -48,7 +50,8 @@ _LAUNCH = (
     "    if seconds > float(limit):\n"
     "        os.kill(child, 9)\n"
     "    time.sleep(0.0005 if seconds < 1 else 0.005)\n"
-    "print(seconds, usage.ru_maxrss, os.waitstatus_to_exitcode(status))\n"
+    "cpu = usage.ru_utime + usage.ru_stime\n"
+    "print(seconds, cpu, usage.ru_maxrss, os.waitstatus_to_exitcode(status))\n"
 )
 """Starts the program from a process of 9 MB: what forks counts its own memory as the program's."""
 
@@ -63,14 +66,16 @@ def run(
             [*launch, str(limit), *command], env=dict(env), capture_output=True, text=True
         )
         if told.returncode:
-            return Run(limit, 0, 127, 0, b"", b"")
-        seconds, memory, status = told.stdout.split()
+            return Run(limit, 0, 0, 127, 0, b"", b"")
+        seconds, cpu, memory, status = told.stdout.split()
         size = out.seek(0, os.SEEK_END)
         out.seek(0)
         head = out.read(KEPT)
         out.seek(max(0, size - KEPT))
         unit = 1 if sys.platform == "darwin" else 1024
-        return Run(float(seconds), int(memory) * unit, int(status), size, head, out.read())
+        return Run(
+            float(seconds), float(cpu), int(memory) * unit, int(status), size, head, out.read()
+        )  # fmt: skip
 
 
 def median_seconds(

@@ -197,11 +197,10 @@ def _logs(
             log = write_log(kind, size, options.folder / "big.log")
             total = len(log.reasons)
             print(f"## {kind}, {log.size / MB:,.0f} MB, {total} failures\n")
-            print("| | MB/s | peak memory, MB | bytes out | failures kept in 10,240 bytes |")
-            print("| --- | --- | --- | --- | --- |")
+            _head("failures kept in 10,240 bytes")
             for name, argv, stdin, skip in _contenders(options, log, others):
                 if skip:
-                    print(f"| {name} | {skip} | | | |")
+                    print(f"| {name} | {skip} | | | | |")
                     continue
                 done = run(argv, env, options.time_limit, log.path if stdin else None)
                 yield _row(name, log, done)
@@ -225,15 +224,21 @@ def _contenders(
             yield peer.name, peer.argv(log.path), peer.stdin, "not run: memory" if much else ""
 
 
+def _head(last: str) -> None:
+    print(f"| | MB/s | processor, s | peak memory, MB | bytes out | {last} |")
+    print("| --- | --- | --- | --- | --- | --- |")
+
+
 def _row(name: str, log: Log, done: Run) -> dict[str, Any]:
     kept = max(_kept(log, done.head[:LIMIT]), _kept(log, done.tail[-LIMIT:]))
     speed = log.size / MB / done.seconds
     stopped = " (stopped at the time limit)" if done.status == -9 else ""
-    counts = "" if "alone" in name else f"{kept} of {len(log.reasons)}"
-    print(f"| {name} | {speed:,.0f}{stopped} | {done.memory / MB:,.0f} | ", end="")
+    counts = f"{kept} of {len(log.reasons)}" if log.reasons and "alone" not in name else ""
+    print(f"| {name} | {speed:,.0f}{stopped} | {done.cpu:.2f} | {done.memory / MB:,.0f} | ", end="")
     print(f"{done.size:,} | {counts} |", flush=True)
     return {
         "kind": log.kind, "bytes": log.size, "program": name, "seconds": done.seconds,
+        "cpu": done.cpu,
         "MB/s": speed, "memory": done.memory, "bytes out": done.size, "status": done.status,
         "failures": len(log.reasons), "failures kept": kept,
     }  # fmt: skip
@@ -248,7 +253,7 @@ def _matching(options: argparse.Namespace, env: dict[str, str]) -> dict[str, Any
     """P3: a log in which every line matches."""
     log = write_matching_log(max(options.sizes), options.folder / "big.log")
     print(f"## Every line matches, {log.size / MB:,.0f} MB (P3: at least 100 MB/s)\n")
-    print("| | MB/s | peak memory, MB | bytes out | |\n| --- | --- | --- | --- | --- |")
+    _head("")
     rows = [
         _row(name, log, run(argv, env, options.time_limit))
         for name, argv, _, _ in _contenders(options, log, [])
