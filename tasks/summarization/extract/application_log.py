@@ -30,11 +30,23 @@ _STACK = (
     r"thread '[^']*'.* panicked at|\*\* \(\w|[\w.$]+(?:Exception|Error)\b.*|at \S+\s?\(.*|Caused by: )"
 )
 _HEAD = (
-    r"^.*?" + _TIME + r"\S*(?:\s[+-]\d{4}|\sUTC|\s[AP]M)?[\])]?\s*|^\[?\w{3} \w{3} +\d+ .*?\d{4}\]\s*"
+    r"^.*?"
+    + _TIME
+    + r"\S*(?:\s[+-]\d{4}|\sUTC|\s[AP]M)?[\])]?\s*|^\[?\w{3} \w{3} +\d+ .*?\d{4}\]\s*"
 )
 _LABEL = r"^(?:[-|:,\s\].]|\[[^\]]{1,60}\]|\([^)]{1,60}\)|\d+#\d+:|\d+ --- |\*\d+ )+"
 _JSON_MESSAGE = ("msg", "message", "@m", "event", "short_message", "MESSAGE", "log", "error")
-_JSON_LEVEL = ("level", "severity", "lvl", "levelname", "log.level", "@l", "@level", "loglevel", "level_name")
+_JSON_LEVEL = (
+    "level",
+    "severity",
+    "lvl",
+    "levelname",
+    "log.level",
+    "@l",
+    "@level",
+    "loglevel",
+    "level_name",
+)
 
 
 def entry(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -54,7 +66,9 @@ def entry(doc: Document, i: int, rule: Rule) -> Extracted:
     message = rx(r"^[\w.$\[\]/]+ +: ").sub("", message)
     if not message and last > i:
         message = doc.texts[i + 1].strip()
-    place = rx(r"(?:^|[\s(\[])([\w./-]+\.(?:go|py|js|ts|java|rb|rs|cc|cpp|c|php|ex|scala|kt|cs)):(\d+)\b").search(text)
+    place = rx(
+        r"(?:^|[\s(\[])([\w./-]+\.(?:go|py|js|ts|java|rb|rs|cc|cpp|c|php|ex|scala|kt|cs)):(\d+)\b"
+    ).search(text)
     return finding(
         doc, rule, i, last, message or text.strip(), severity=severity,
         code=level[1].upper() if level else "",
@@ -99,11 +113,14 @@ def structured(doc: Document, i: int, rule: Rule) -> Extracted:
         (value for key in _JSON_MESSAGE if isinstance(value := fields.get(key), str) and value), ""
     )
     error = next(
-        (fields[key] for key in ("err", "error", "exception", "exc_info", "exc") if key in fields), ""
+        (fields[key] for key in ("err", "error", "exception", "exc_info", "exc") if key in fields),
+        "",
     )
     code, stack = "", ""
     if isinstance(error, dict):
-        code = str(error.get("type") or error.get("name") or error.get("class") or error.get("code") or "")
+        code = str(
+            error.get("type") or error.get("name") or error.get("class") or error.get("code") or ""
+        )
         stack = str(error.get("stack") or error.get("stacktrace") or error.get("backtrace") or "")
         error = str(error.get("message") or error.get("msg") or "")
     stack = stack or next(
@@ -153,7 +170,10 @@ def logfmt(doc: Document, i: int, rule: Rule) -> Extracted:
         match[1]: match[2].strip('"')
         for match in rx(r'(?:^|\s)([\w.@-]+)=("(?:[^"\\]|\\.)*"|\S+)').finditer(text)
     }
-    level = next((pairs[key].lower() for key in ("level", "lvl", "severity", "loglevel") if key in pairs), "error")
+    level = next(
+        (pairs[key].lower() for key in ("level", "lvl", "severity", "loglevel") if key in pairs),
+        "error",
+    )
     severity = _LEVELS.get(level)
     if severity is None:
         return None

@@ -22,7 +22,9 @@ def action(doc: Document, i: int, rule: Rule) -> Extracted:
     for k, line in block(doc, i + 1, prefix, 60):
         if rx(_END).match(line) or (not line.strip() and k > i + 1):
             break
-        known = known or bool(rx(r":\d+:(?:\d+:)? (?:fatal )?error: |^Traceback|^\s+File \"").search(line))
+        known = known or bool(
+            rx(r":\d+:(?:\d+:)? (?:fatal )?error: |^Traceback|^\s+File \"").search(line)
+        )
         last = k if line.strip() else last
     failing = rx(r"(//\S*?:\S+?|//\S+?)['\s;,]").search(match[4] + " ")
     end = i if known else last

@@ -16,7 +16,9 @@ _EXIT = (
 def annotation(doc: Document, i: int, rule: Rule) -> Extracted:
     """`##[error]message`, `::error file=a.py,line=3::message`, `##vso[task.logissue …]message`."""
     text = doc.texts[i]
-    match = rx(r"(?:##\[(error|warning)\]|::(error|warning)(?: ([^:]*(?:::?[^:]+)*?))?::|##vso\[task\.logissue ([^\]]*)\])(.*)$").search(text)
+    match = rx(
+        r"(?:##\[(error|warning)\]|::(error|warning)(?: ([^:]*(?:::?[^:]+)*?))?::|##vso\[task\.logissue ([^\]]*)\])(.*)$"
+    ).search(text)
     if not match:
         return None
     fields = match[3] or match[4] or ""
@@ -42,7 +44,9 @@ def annotation(doc: Document, i: int, rule: Rule) -> Extracted:
 def step(doc: Document, i: int, rule: Rule) -> Extracted:
     """The line that says that a step failed."""
     text = rx(r"^\d{4}-\d\d-\d\dT\S+Z ").sub("", doc.texts[i]).strip().removeprefix("##[error]")
-    named = rx(r"[Tt]he command \"(.+)\" (?:failed and )?exited|Build step '([^']+)' marked").search(text)
+    named = rx(
+        r"[Tt]he command \"(.+)\" (?:failed and )?exited|Build step '([^']+)' marked"
+    ).search(text)
     return finding(doc, rule, i, i, text, name=(named[1] or named[2]) if named else "", weight=24)
 
 

@@ -67,16 +67,20 @@ def terraform(doc: Document, i: int, rule: Rule) -> Extracted:
         if boxed and not line.startswith(boxed[1]):
             break
         body = line.removeprefix(boxed[1] if boxed else "").strip()
-        if not boxed and body and not line.startswith(" ") and k > i + 2 and not _terraform_text(doc, k):
+        if (
+            not boxed
+            and body
+            and not line.startswith(" ")
+            and k > i + 2
+            and not _terraform_text(doc, k)
+        ):
             break
         if found := rx(r"^on (\S+) line (\d+)").match(body):
             file, line_number = found[1], number(found[2])
         last = k if body else last
     if not boxed and not file:
         return None
-    return finding(
-        doc, rule, i, last, text.strip(" \u2502"), file=file, line=line_number
-    )
+    return finding(doc, rule, i, last, text.strip(" \u2502"), file=file, line=line_number)
 
 
 def _terraform_text(doc: Document, i: int) -> bool:
@@ -99,7 +103,11 @@ def ansible(doc: Document, i: int, rule: Rule) -> Extracted:
             if line.startswith("}"):
                 break
     said = next(
-        (m[1] for k in range(i, last + 1) if (m := rx(r'"(?:msg|stderr)": "((?:[^"\\]|\\.)+)"').search(doc.texts[k]))),
+        (
+            m[1]
+            for k in range(i, last + 1)
+            if (m := rx(r'"(?:msg|stderr)": "((?:[^"\\]|\\.)+)"').search(doc.texts[k]))
+        ),
         "",
     )
     first = i - 1 if i and rx(r"(?:TASK|HANDLER) \[").search(doc.texts[i - 1]) else i
@@ -108,7 +116,9 @@ def ansible(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def recap(doc: Document, i: int, rule: Rule) -> Extracted:
     """One host's line of `PLAY RECAP`."""
-    found = rx(r"(ok|changed|unreachable|failed|skipped|rescued|ignored)=(\d+)").findall(doc.texts[i])
+    found = rx(r"(ok|changed|unreachable|failed|skipped|rescued|ignored)=(\d+)").findall(
+        doc.texts[i]
+    )
     counts = tuple((name, int(value)) for name, value in found)
     bad = any(n for name, n in counts if name in ("failed", "unreachable"))
     return Tally(rule.tool, rule.kind, doc.numbers[i], bad, counts)

@@ -52,7 +52,9 @@ def unified(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     result: list[Finding | Tally] = [_finding(doc, rule, part, _failing(doc, part.last, prefix))]
     before = bare(doc.texts[i - 1], prefix) if i else ""
-    if len(doc) == doc.total and not (before and rx(r"^(?:[ +\\-]|Binary|GIT|\d+[acd])").match(before)):
+    if len(doc) == doc.total and not (
+        before and rx(r"^(?:[ +\\-]|Binary|GIT|\d+[acd])").match(before)
+    ):
         files = list(_files(block(doc, i, prefix, _LINES)))
         counts = (
             ("files", len(files)),

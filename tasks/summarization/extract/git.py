@@ -125,7 +125,9 @@ def log(doc: Document, i: int, rule: Rule) -> Extracted:
             want = False
             if commits <= 10:
                 shown.append((k, k))
-        elif line and not rx(r"^(?:    | |Merge: |Commit|gpg: |Notes|diff |index |[-+@\\]|\d+\t|:\d{6} |[AMDR]\d*\t|new |deleted |similarity|rename |old )").match(line):
+        elif line and not rx(
+            r"^(?:    | |Merge: |Commit|gpg: |Notes|diff |index |[-+@\\]|\d+\t|:\d{6} |[AMDR]\d*\t|new |deleted |similarity|rename |old )"
+        ).match(line):
             break
         last = k if line.strip() else last
     message = f"{_many(commits, 'commit')} by {_many(len(authors), 'author')}"
@@ -153,7 +155,14 @@ def oneline(doc: Document, i: int, rule: Rule) -> Extracted:
         last = k
     commits = last - i + 1
     return [
-        finding(doc, rule, i, last, _many(commits, "commit"), focus=ranges(doc, [(i, min(i + 20, last))])),
+        finding(
+            doc,
+            rule,
+            i,
+            last,
+            _many(commits, "commit"),
+            focus=ranges(doc, [(i, min(i + 20, last))]),
+        ),
         Tally(rule.tool, rule.kind, doc.numbers[i], None, (("commits", commits),)),
     ]
 
@@ -181,7 +190,9 @@ def merge_failed(doc: Document, i: int, rule: Rule) -> Extracted:
 def _hints(doc: Document, i: int, prefix: str) -> int:
     last = i
     for k, line in block(doc, i + 1, prefix, 20):
-        if not rx(r"^(?:hint: |hint:$|Please |and the repository|Could not apply|and then run|Recorded|Use |\(use )").match(line):
+        if not rx(
+            r"^(?:hint: |hint:$|Please |and the repository|Could not apply|and then run|Recorded|Use |\(use )"
+        ).match(line):
             break
         last = k
     return last
@@ -196,7 +207,9 @@ def refused(doc: Document, i: int, rule: Rule) -> Extracted:
     prefix = text[: match.start(1)]
     last = i
     for k, line in block(doc, i + 1, prefix, 30):
-        if not rx(r"^(?:\t|hint:|Please |and the repository|Aborting|Merge with strategy|error: \S+: patch does not apply|\s+git |Use '--'|'git <command>|To add an exception|$)").match(line):
+        if not rx(
+            r"^(?:\t|hint:|Please |and the repository|Aborting|Merge with strategy|error: \S+: patch does not apply|\s+git |Use '--'|'git <command>|To add an exception|$)"
+        ).match(line):
             break
         last = k if line.strip() else last
     first = i

@@ -18,7 +18,9 @@ def maven_goal(doc: Document, i: int, rule: Rule) -> Extracted:
     if "-> [Help" not in text:
         for k, line in block(doc, i + 1, prefix, 60):
             body = line.removeprefix("[ERROR]").strip()
-            if not line.startswith("[ERROR]") or body.startswith(("To see the full", "Re-run Maven", "For more info")):
+            if not line.startswith("[ERROR]") or body.startswith(
+                ("To see the full", "Re-run Maven", "For more info")
+            ):
                 break
             if body:
                 last = k
@@ -56,7 +58,11 @@ def maven_verdict(doc: Document, i: int, rule: Rule) -> Extracted:
     """`BUILD FAILURE` with the `Total time` below and the failed module above."""
     bad = "BUILD FAILURE" in doc.texts[i]
     duration = next(
-        (m[1] for _, line in doc.forward(i + 1, 4) if (m := rx(r"Total time:\s+(.+)$").search(line))),
+        (
+            m[1]
+            for _, line in doc.forward(i + 1, 4)
+            if (m := rx(r"Total time:\s+(.+)$").search(line))
+        ),
         None,
     )
     module = ""
@@ -79,7 +85,9 @@ def gradle(doc: Document, i: int, rule: Rule) -> Extracted:
     file, line_number = "", None
     for k, text in doc.back(i - 1, 8) if i else ():
         line = bare(text, prefix)
-        if match := rx(r"^(?:Build|Settings|Script|Initialization script).* '([^']+)' line: (\d+)").match(line):
+        if match := rx(
+            r"^(?:Build|Settings|Script|Initialization script).* '([^']+)' line: (\d+)"
+        ).match(line):
             file, line_number = match[1], number(match[2])
         if line.startswith("* Where:"):
             first = k
@@ -170,7 +178,9 @@ def artifact(doc: Document, i: int, rule: Rule) -> Extracted:
     """A run of `Could not find/transfer artifact …` lines of Leiningen or tools.deps."""
     last = i
     for k, line in doc.forward(i + 1, 40):
-        if not rx(r"Could not (?:find|transfer) artifact|Failed to (?:read|collect)|This could be due to|If you are behind a proxy").search(line):
+        if not rx(
+            r"Could not (?:find|transfer) artifact|Failed to (?:read|collect)|This could be due to|If you are behind a proxy"
+        ).search(line):
             break
         last = k
     return finding(doc, rule, i, last, doc.texts[i].strip())

@@ -65,7 +65,9 @@ def ninja_failed(doc: Document, i: int, rule: Rule) -> Extracted:
     for k, line in block(doc, i + 1, prefix, 25):
         if rx(r"^\s*\[?\s*\d+(?:/\d+|%)|^ninja: |^FAILED: ").match(line) or not line.strip():
             break
-        known = known or bool(rx(r":\d+.*\b(?:error|warning)\b|\berror:|undefined reference").search(line))
+        known = known or bool(
+            rx(r":\d+.*\b(?:error|warning)\b|\berror:|undefined reference").search(line)
+        )
         last = k
     end = min(i + 1, last) if known else last
     return finding(
@@ -95,7 +97,9 @@ def configure(doc: Document, i: int, rule: Rule) -> Extracted:
         first = k
     last = i
     for k, line in block(doc, i + 1, prefix, 12):
-        if not line.strip() or not rx(r"^(?:\s|See |Please |You |The |If |Alternatively|Consider|to |or )").match(line):
+        if not line.strip() or not rx(
+            r"^(?:\s|See |Please |You |The |If |Alternatively|Consider|to |or )"
+        ).match(line):
             break
         last = k
     place = rx(r"(\S*configure(?:\.ac|\.in)?):(\d+):").search(found[0])
@@ -108,7 +112,9 @@ def configure(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def meson(doc: Document, i: int, rule: Rule) -> Extracted:
     """`meson.build:3:0: ERROR: …`"""
-    found = rx(r"(\S*meson\S*\.(?:build|txt|options)):(\d+):(\d+): (ERROR|WARNING): (.+)$").search(doc.texts[i])
+    found = rx(r"(\S*meson\S*\.(?:build|txt|options)):(\d+):(\d+): (ERROR|WARNING): (.+)$").search(
+        doc.texts[i]
+    )
     if not found:
         return None
     return finding(

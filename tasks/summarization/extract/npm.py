@@ -37,11 +37,14 @@ def npm(doc: Document, i: int, rule: Rule) -> Extracted:
         if body.startswith("A complete log of this run"):
             if k == i:
                 return None
-            last = k
+            # The path follows, on this line or on the next one.
+            last = min(k + 1, len(doc) - 1) if body.endswith("in:") else k
             break
         if coded := rx(r"^code (\S+)").match(body):
             code = coded[1]
-        elif script := rx(r"^(?:Failed at the (\S+) (\S+) script|Lifecycle script `([^`]+)` failed|(\S+@\S+) ([\w:-]+): `)").match(body):
+        elif script := rx(
+            r"^(?:Failed at the (\S+) (\S+) script|Lifecycle script `([^`]+)` failed|(\S+@\S+) ([\w:-]+): `)"
+        ).match(body):
             name = name or script[2] or script[3] or script[5] or ""
             said.append((k, body))
         elif body and not rx(_DETAIL).match(body):

@@ -19,7 +19,9 @@ def conflict(doc: Document, i: int, rule: Rule) -> Extracted:
             if blanks > 1:
                 break
             continue
-        if not rx(r"^(?:\s|[-*>|]|Problem|In |Gemfile|Could not|Because|and |So,|Use |Try |rejecting|trying|next goal|fail|\(|After searching|required by|versions that|candidate versions|the package|location searched|perhaps|    )").match(line):
+        if not rx(
+            r"^(?:\s|[-*>|]|Problem|In |Gemfile|Could not|Because|and |So,|Use |Try |rejecting|trying|next goal|fail|\(|After searching|required by|versions that|candidate versions|the package|location searched|perhaps|    )"
+        ).match(line):
             break
         blanks, last = 0, k
     return finding(
@@ -32,14 +34,17 @@ def extension(doc: Document, i: int, rule: Rule) -> Extracted:
     last, said = i, ""
     for k, line in doc.forward(i + 1, 120):
         text = line.strip()
-        if rx(r"^(?:Gem files will remain|Results logged to|An error occurred while installing|In Gemfile:)").match(text):
+        if rx(
+            r"^(?:Gem files will remain|Results logged to|An error occurred while installing|In Gemfile:)"
+        ).match(text):
             last = k
             if text.startswith("An error occurred"):
                 said = text
-        elif last > i and rx(r"^\S").match(line) and "extconf" not in text:
-            if k > last + 4:
-                break
-        if not said and rx(r"^(?:\*\*\* |ERROR: |.*(?: error: |not found|is missing|cannot find))").match(text):
+        elif i < last < k - 4 and rx(r"^\S").match(line) and "extconf" not in text:
+            break
+        if not said and rx(
+            r"^(?:\*\*\* |ERROR: |.*(?: error: |not found|is missing|cannot find))"
+        ).match(text):
             said = text
     last = last if last > i else min(i + 20, len(doc) - 1)
     return finding(
@@ -63,7 +68,9 @@ def cargo(doc: Document, i: int, rule: Rule) -> Extracted:
             r"^(?:required by|versions that|candidate|location searched|perhaps|note: |help: |process didn't|\.\.\. )"
         ).match(line):
             break
-        if rx(r"panicked at|^\s+error: ").search(line) or (not root and "process didn't exit" in line):
+        if rx(r"panicked at|^\s+error: ").search(line) or (
+            not root and "process didn't exit" in line
+        ):
             root = line.strip()
         blanks, last = 0, k
     message = bare(doc.texts[i], prefix).strip()

@@ -53,7 +53,9 @@ def pip(doc: Document, i: int, rule: Rule) -> Extracted:
     prefix = text[: text.index("ERROR: ")] if "ERROR: " in text else ""
     last = i
     for k, line in block(doc, i + 1, prefix, 30):
-        if not rx(r"^(?:ERROR: (?:No matching|ResolutionImpossible|Could not find)|The conflict is caused|    \S|$|To fix this|\d\. )").match(line):
+        if not rx(
+            r"^(?:ERROR: (?:No matching|ResolutionImpossible|Could not find)|The conflict is caused|    \S|$|To fix this|\d\. )"
+        ).match(line):
             break
         if line.strip():
             last = k
@@ -68,9 +70,17 @@ def conda(doc: Document, i: int, rule: Rule) -> Extracted:
     for k, line in block(doc, i + 1, prefix, 60):
         body = line.strip()
         blanks = 0 if body else blanks + 1
-        if blanks > 1 or rx(r"^(?:Current channels|To search for|and use the|\$ |##\[)").match(body):
+        if blanks > 1 or rx(r"^(?:Current channels|To search for|and use the|\$ |##\[)").match(
+            body
+        ):
             break
-        if body and k > i + 1 and not rx(r"^(?:-|\s|[\w.-]+ ?(?:->|=|\[)|The following|Package |Output|Note|Your |\S+ \|)").match(line):
+        if (
+            body
+            and k > i + 1
+            and not rx(
+                r"^(?:-|\s|[\w.-]+ ?(?:->|=|\[)|The following|Package |Output|Note|Your |\S+ \|)"
+            ).match(line)
+        ):
             break
         last = k if body else last
     return finding(
@@ -117,7 +127,12 @@ def hook(doc: Document, i: int, rule: Rule) -> Extracted:
     head = min(last, i + 4)
     result: list[Finding | Tally] = [
         finding(
-            doc, rule, i, head, f"{name[1].strip() if name else text.strip()}: failed", name=identity
+            doc,
+            rule,
+            i,
+            head,
+            f"{name[1].strip() if name else text.strip()}: failed",
+            name=identity,
         )
     ]
     if last > head:

@@ -32,7 +32,9 @@ def usage(doc: Document, i: int, rule: Rule) -> Extracted:
 def killed(doc: Document, i: int, rule: Rule) -> Extracted:
     """The lone word `Killed`, or bash's `line 3: 123 Killed  command`."""
     text = doc.texts[i].strip()
-    if not rx(r"^(?:\S.*: (?:line )?\d+: +\d+ |\[?\w*\]?[:|]?\s*)?Killed(?:$|: 9|\s{2,}\S)").match(text):
+    if not rx(r"^(?:\S.*: (?:line )?\d+: +\d+ |\[?\w*\]?[:|]?\s*)?Killed(?:$|: 9|\s{2,}\S)").match(
+        text
+    ):
         return None
     return finding(doc, rule, i, i, text)
 

@@ -54,7 +54,8 @@ def block(
 def is_log_header(text: str) -> bool:
     """Whether a line is the entry of a logger that a trace can follow."""
     return bool(
-        rx(LEVEL).search(text) and (rx(_TIME).search(text) or rx(r"^(?:ERROR|CRITICAL):").match(text))
+        rx(LEVEL).search(text)
+        and (rx(_TIME).search(text) or rx(r"^(?:ERROR|CRITICAL):").match(text))
     )
 
 

@@ -49,7 +49,9 @@ def raised(doc: Document, i: int, rule: Rule) -> Extracted:
             if blank > 1 or not _frames_soon(doc, k, prefix):
                 break
             continue
-        elif frames and rx(r"^(?:Last message|State|Client|Queue|Process Label|Initial Call|Ancestors|Message Queue|Function:|\s+Args:)").match(line):
+        elif frames and rx(
+            r"^(?:Last message|State|Client|Queue|Process Label|Initial Call|Ancestors|Message Queue|Function:|\s+Args:)"
+        ).match(line):
             pass
         elif frames or (not mix and not line.startswith(" ") and not _frames_soon(doc, k, prefix)):
             break
@@ -76,7 +78,9 @@ def _announced(doc: Document, i: int, prefix: str) -> int:
     if not i:
         return i
     above = bare(doc.texts[i - 1], prefix)
-    if rx(r"\[error\]|^== Compilation error|^\s*an exception was raised|terminating$").search(above):
+    if rx(r"\[error\]|^== Compilation error|^\s*an exception was raised|terminating$").search(
+        above
+    ):
         return i - 1
     return log_header(doc, i)
 
@@ -101,7 +105,10 @@ def terminated(doc: Document, i: int, rule: Rule) -> Extracted:
     """`{"init terminating in do_boot",…}` and the lines of the crash that go with it."""
     last = i
     for k, line in doc.forward(i + 1, 6):
-        if not rx(r"^(?:init terminating|Runtime terminating|Crash dump|\s+\S|could not start|Kernel pid)", 2).match(line):
+        if not rx(
+            r"^(?:init terminating|Runtime terminating|Crash dump|\s+\S|could not start|Kernel pid)",
+            2,
+        ).match(line):
             break
         last = k
     return finding(doc, rule, i, last, doc.texts[i].strip())

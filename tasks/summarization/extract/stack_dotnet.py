@@ -122,9 +122,8 @@ def powershell(doc: Document, i: int, rule: Rule) -> Extracted:
         text = line.strip()
         if text.startswith("+ CategoryInfo"):
             code = text.rpartition(",")[2].strip() or text.partition(":")[2].strip()
-        elif not text.startswith("+") and not (code == "" and text):
-            if k + 1 >= len(doc) or not bare(doc.texts[k + 1], prefix).lstrip().startswith("+"):
-                break
+        elif not (text.startswith("+") or (text and not code) or _plus(doc, k + 1, prefix)):
+            break
         last = k
         if text.startswith("+ FullyQualifiedErrorId"):
             break
@@ -133,6 +132,10 @@ def powershell(doc: Document, i: int, rule: Rule) -> Extracted:
         doc, rule, head, last, message, tool="powershell", code=code,
         file=match[2], line=number(match[3]), column=number(match[4]),
     )  # fmt: skip
+
+
+def _plus(doc: Document, i: int, prefix: str) -> bool:
+    return i < len(doc) and bare(doc.texts[i], prefix).lstrip().startswith("+")
 
 
 def powershell_concise(doc: Document, i: int, rule: Rule) -> Extracted:

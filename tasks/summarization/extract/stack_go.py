@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, frame, rx
 from slipstream.tasks.summarization.extract.stack import (
@@ -31,7 +33,7 @@ _RUNTIME = (
 
 def _frames(lines: list[tuple[int, str]]) -> list[tuple[int, Frame]]:
     frames: list[tuple[int, Frame]] = []
-    for (at, call), (_, place) in zip(lines, lines[1:], strict=False):
+    for (at, call), (_, place) in pairwise(lines):
         match = rx(_PLACE).match(place)
         named = match and rx(_CALL).match(call)
         if match and named:
@@ -57,8 +59,8 @@ def panic(doc: Document, i: int, rule: Rule) -> Extracted:
         text = lines[n][1]
         if text.strip():
             known = (
-                rx(_PLACE).match(text) or rx(_ROUTINE).match(text) or text.startswith("created by ")
-                or text.startswith("...additional frames elided")
+                rx(_PLACE).match(text) or rx(_ROUTINE).match(text)
+                or text.startswith(("created by ", "...additional frames elided"))
                 or rx(r"^(?:exit status \d+|r[a-z0-9]{1,6}\s+0x[0-9a-f]+|PC=0x.*)$").match(text)
                 or (n + 1 < len(lines) and rx(_PLACE).match(lines[n + 1][1]))
             )  # fmt: skip

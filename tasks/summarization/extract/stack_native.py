@@ -18,6 +18,8 @@ _FRAME = (
     r"(?: at | from |\s+(?=[/\w.][^\s()]*:\d))([^\s()]+?)(?::(\d+)(?::\d+)?)?(?: \(\S+\+0x[0-9a-f]+\))?(?: \(BuildId: \w+\))?$"
 )
 _MODULE = r"^\s*#\d+\s+(?:0x[0-9a-fA-F]+ )?(?:in )?(\S.*?)\s+\((\S+)\+0x[0-9a-f]+\)(?: \(BuildId: \w+\))?$"
+_BETWEEN = r"^(?:\s|\(More stack|Backtrace stopped|No locals)"
+"""Lines between gdb's frames."""
 _RUNTIME = (
     "__", "_start", "raise", "abort", "malloc", "free", "operator new", "operator delete", "std::",
     "memcpy", "memset", "strlen", "strcpy", "gsignal", "pthread_",
@@ -170,9 +172,7 @@ def debugger(doc: Document, i: int, rule: Rule) -> Finding:
     for k, line in block(doc, i + 1, "", 400):
         if found := _frame(line):
             frames.append((k, found))
-        elif frames and not rx(r"^(?:\s|\(More stack|Backtrace stopped|No locals)").match(line):
-            break
-        elif not frames and k > i + 8:
+        elif k > i + 8 if not frames else not rx(_BETWEEN).match(line):
             break
         if line.strip() and (frames or k <= i + 3):
             last = k

@@ -101,7 +101,9 @@ def rake(doc: Document, i: int, rule: Rule) -> Extracted:
             following = next((text for _, text in block(doc, k + 1, prefix, 1)), "")
             if not rx(r"^(?:Caused by:|Tasks: |\(See full)").match(following):
                 break
-        elif (frames and not rx(r"^(?:Caused by:|\S+: |/|\s)").match(line)) or k > i + 20 + len(frames):
+        elif (frames and not rx(r"^(?:Caused by:|\S+: |/|\s)").match(line)) or k > i + 20 + len(
+            frames
+        ):
             break
         elif not message and line.strip():
             message = line.strip()
@@ -147,7 +149,9 @@ def rails(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def syntax(doc: Document, i: int, rule: Rule) -> Extracted:
     """`file.rb:3: syntax error, …` with its excerpt."""
-    match = rx(r"([^\s:]+\.\w+|\S*Rakefile|\S*Gemfile):(\d+): (syntax errors? .*|syntax error,.*)$").search(doc.texts[i])
+    match = rx(
+        r"([^\s:]+\.\w+|\S*Rakefile|\S*Gemfile):(\d+): (syntax errors? .*|syntax error,.*)$"
+    ).search(doc.texts[i])
     if not match:
         return None
     last = i

@@ -7,6 +7,8 @@ from slipstream.tasks.summarization.extract.common import block_end, finding, fr
 from slipstream.tasks.summarization.extract.stack import bare, block, deepest_own, nearest, ranges
 from slipstream.tasks.summarization.model import Extracted, Frame, Rule, Severity
 
+_R_MORE = r"^(?:Calls: |Execution halted|In addition: |Backtrace:|Caused by error|! |\d+: |Warning message)"
+
 
 def perl(doc: Document, i: int, rule: Rule) -> Extracted:
     """`message at file.pl line 3.` and the lines of the calls that a confession adds."""
@@ -17,13 +19,17 @@ def perl(doc: Document, i: int, rule: Rule) -> Extracted:
     last = i
     frames: list[Frame] = []
     for k, line in doc.forward(i + 1, 60):
-        call = rx(r"^\s+(\S+?)\(.*\) called at (\S+) line (\d+)|^\s*(BEGIN failed|Compilation failed|Execution of .* aborted)").match(line)
+        call = rx(
+            r"^\s+(\S+?)\(.*\) called at (\S+) line (\d+)|^\s*(BEGIN failed|Compilation failed|Execution of .* aborted)"
+        ).match(line)
         if not call:
             break
         if call[1]:
             frames.append(frame(call[1], call[2], call[3]))
         last = k
-    mild = rx(r"Use of uninitialized|redefined|deprecated|isn't numeric|used only once|masks earlier").search(text)
+    mild = rx(
+        r"Use of uninitialized|redefined|deprecated|isn't numeric|used only once|masks earlier"
+    ).search(text)
     return finding(
         doc, rule, i, last, text.strip(), severity=Severity.WARNING if mild else None,
         stack=tuple(frames), file=match[2], line=number(match[3]),
@@ -69,9 +75,10 @@ def r_error(doc: Document, i: int, rule: Rule) -> Extracted:
     message = doc.texts[i].strip()
     for k, line in doc.forward(i + 1, 12):
         body = line.strip()
-        if not (line.startswith("  ") or rx(r"^(?:Calls: |Execution halted|In addition: |Backtrace:|Caused by error|! |\d+: |Warning message)").match(body)):
-            if k > i + 1 or not body or not message.endswith(":"):
-                break
+        # The message may stand on the next line alone.
+        further = k == i + 1 and body and message.endswith(":")
+        if not (line.startswith("  ") or rx(_R_MORE).match(body) or further):
+            break
         if message.endswith(":") and body:
             message = f"{message} {body}"
         last = k
@@ -100,7 +107,9 @@ def haskell(doc: Document, i: int, rule: Rule) -> Extracted:
         if not match:
             break
         made = frame(match[1], match[2], match[3])
-        frames.append((k, made._replace(own=":Main" in match[4] or match[4].startswith(("main:", "app-")))))
+        frames.append(
+            (k, made._replace(own=":Main" in match[4] or match[4].startswith(("main:", "app-"))))
+        )
         last = k
     head = i
     for k, line in doc.back(i - 1, 6) if i else ():
@@ -122,7 +131,9 @@ def ocaml(doc: Document, i: int, rule: Rule) -> Extracted:
     frames: list[Frame] = []
     last = i
     for k, line in doc.forward(i + 1, 60):
-        match = rx(r'^(?:Raised|Re-raised|Called|Raised by primitive operation) (?:at|from) (?:(\S+) in )?(?:unknown location|file "([^"]+)"(?: \(inlined\))?, lines? (\d+))').match(line)
+        match = rx(
+            r'^(?:Raised|Re-raised|Called|Raised by primitive operation) (?:at|from) (?:(\S+) in )?(?:unknown location|file "([^"]+)"(?: \(inlined\))?, lines? (\d+))'
+        ).match(line)
         if not match:
             break
         if match[2]:
@@ -143,7 +154,9 @@ def swift(doc: Document, i: int, rule: Rule) -> Extracted:
     ).search(text)
     last = i
     for k, line in doc.forward(i + 1, 60):
-        if not rx(r"^(?:\d+ +\S+ +0x|Current stack trace|\s+\d+ |Stack dump|#\d+ 0x|Program crashed|\d+\s+<unavailable>|\s+at /)").match(line):
+        if not rx(
+            r"^(?:\d+ +\S+ +0x|Current stack trace|\s+\d+ |Stack dump|#\d+ 0x|Program crashed|\d+\s+<unavailable>|\s+at /)"
+        ).match(line):
             break
         last = k
     return finding(
@@ -174,9 +187,9 @@ def julia(doc: Document, i: int, rule: Rule) -> Extracted:
             named = (k, match[1])
             if match[2]:
                 frames.append((k, frame(match[1], match[2], match[3])))
-        elif match := rx(r"^@ (?:\S+ )?(\S+?):(\d+)(?: \[inlined\])?$").match(body):
-            made = frame(named[1], match[1], match[2])
-            library = "@julia" in match[1] or match[1].startswith((".julia", "./boot", "Base"))
+        elif match := rx(r"^@ (?:(\S+) )?(\S+?):(\d+)(?: \[inlined\])?$").match(body):
+            made = frame(named[1], match[2], match[3])
+            library = match[1] in ("Base", "Core", "Test", "Pkg") or ".julia" in match[2]
             frames.append((named[0], made._replace(own=made.own and not library)))
         elif not body.startswith(("in expression starting at", "caused by:", "...", "---")):
             break
@@ -224,7 +237,9 @@ def dart(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def clojure(doc: Document, i: int, rule: Rule) -> Extracted:
     """`Execution error (X) at f (x.clj:3).` and the message below."""
-    match = rx(r"(?:Execution|Syntax) error.*?(?:\(([\w.]+)\) )?(?:compiling )?at \S*\s?\(([^():]+)(?::(\d+)(?::(\d+))?)?\)").search(doc.texts[i])
+    match = rx(
+        r"(?:Execution|Syntax) error.*?(?:\(([\w.]+)\) )?(?:compiling )?at \S*\s?\(([^():]+)(?::(\d+)(?::(\d+))?)?\)"
+    ).search(doc.texts[i])
     last = block_end(doc, i, 6)
     said = doc.texts[i + 1].strip() if last > i else ""
     return finding(

@@ -81,7 +81,9 @@ def _duration(text: str) -> str | None:
 
 def located(text: str) -> dict[str, Any]:
     """The file and line that a line names, as arguments of a finding."""
-    found = rx(r"(?:^|[\s'\"(])([\w./\\@~+-]+\.\w{1,10}|[\w./-]*(?:Dockerfile|Makefile|Rakefile|BUILD|Gemfile))(?::(\d+)(?::(\d+))?|,? line:? (\d+))").search(text)
+    found = rx(
+        r"(?:^|[\s'\"(])([\w./\\@~+-]+\.\w{1,10}|[\w./-]*(?:Dockerfile|Makefile|Rakefile|BUILD|Gemfile))(?::(\d+)(?::(\d+))?|,? line:? (\d+))"
+    ).search(text)
     if not found:
         return {}
     return {"file": found[1], "line": number(found[2] or found[4]), "column": number(found[3])}
