@@ -47,6 +47,11 @@ def _read(
         message = f"{message} {reason[1][1].strip()}"
     wanted = first(body, r"^\s*(?:Expected\b.*?|expected):\s*(\S.*)$")
     got = first(body, r"^\s*(?:Received\b.*?|received|actual|Actual):\s*(\S.*)$")
+    plain = message.startswith("expect(") and not (wanted and got) and len(reason) > 1
+    if plain and not rx(r"^\s*(?:[-+>|{}]|\d+ \||Expected|Received (?!promise))").match(
+        reason[1][1]
+    ):
+        message = f"{message}: {reason[1][1].strip()}"
     if wanted and got and wanted[0] != at:
         message = (
             f"{message.rstrip(':')}: expected {wanted[1][1].strip()}, received {got[1][1].strip()}"
@@ -63,6 +68,8 @@ def _read(
     near = [k for k, _ in body if at <= k <= at + 10]
     pointed = first(body, r"^\s*>\s*\d+ \|")
     line = blame[1].line if blame else None
+    if not blame and not file and (told := rx(r" \((/[^()\s]+\.\w+)\)$").search(message)):
+        file = told[1]
     if not blame and file:
         named = rx(r"(?:^|[\s/])" + file.replace(".", r"\.") + r":.* \((\d+):\d+\)").search(message)
         line = number(named[1]) if named else None

@@ -85,7 +85,10 @@ def _failure(doc: Document, i: int, rule: Rule, at: int, kind: str) -> Finding |
     if not message and not said:
         said = _output(doc, i)
         lines = [(i, text) for text in said]
-    if not message:
+    reasons = [text[4:].strip() for text in said if text.startswith("E   ")]
+    if reasons:  # pytest's message repeats the source around it
+        message = reasons[0]
+    elif not message:
         message = said[0] if said else f"{test} failed without a message"
     message = next((line.strip() for line in message.splitlines() if line.strip()), message)
     stack = next(
@@ -158,11 +161,11 @@ def _output(doc: Document, i: int) -> list[str]:
 
 def suite(doc: Document, i: int, rule: Rule) -> Extracted:
     """Counts of a suite; of nested ones the outermost that has any."""
-    at = rx(r"<testsuites?(?=[\s>])").search(doc.texts[i])
-    if not at:
-        return None
-    own = attributes(_tag(doc, i, at.start()))
-    if "tests" not in own:
+    for at in rx(r"<testsuites?(?=[\s>])").finditer(doc.texts[i]):
+        own = attributes(_tag(doc, i, at.start()))
+        if "tests" in own:
+            break
+    else:
         return None
     if at[0] == "<testsuite":
         for _, text in doc.back(i - 1, 3) if i else ():
@@ -195,7 +198,7 @@ RULES = (
         examples=('<failure message="1 != 2" type="AssertionError">',),
     ),
     Rule(
-        "junitxml.suite", r"<testsuites?[ \t][^>]*tests=", "junit xml", "test", Severity.INFO, suite, 30,
+        "junitxml.suite", r"<testsuites?[ \t]", "junit xml", "test", Severity.INFO, suite, 30,
         examples=('<testsuite name="a" tests="3" failures="1" errors="0" skipped="0" time="0.1">',),
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from slipstream.tasks.summarization.extract.blocks import (
     tally,
 )
 from slipstream.tasks.summarization.extract.common import finding, number, rx
-from slipstream.tasks.summarization.model import Cause, Extracted, Finding, Rule, Severity
+from slipstream.tasks.summarization.model import Cause, Extracted, Finding, Frame, Rule, Severity
 
 _EXCEPTION = r"^\s*(?:\[\w+\] *)?(?P<code>(?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Error|Exception|Failure))(?::\s*(?P<text>.*)|\s*)$"
 _TAG = r"^(?:\[(?:ERROR|INFO|WARNING|error|info|warn)\] ?)"
@@ -29,6 +29,17 @@ def _simple(name: str) -> str:
     parts = name.split("[")[0].split("(")[0].split(".")
     tail = name[len(".".join(parts)) :].removesuffix("()")
     return ".".join(parts[-2:]) + tail if len(parts) > 2 else name.removesuffix("()")
+
+
+def _project(stack: list[tuple[int, Frame]], cls: str) -> list[tuple[int, Frame]]:
+    """Frames of the test's own project: those that share the first two parts of its package."""
+    simple = cls.split(".")[-1]
+    tested = [pair for pair in stack if simple and f"{simple}." in f".{pair[1].function}"]
+    if not tested:
+        return [pair for pair in stack if pair[1].own]
+    package = ".".join(tested[0][1].function.split(f"{simple}.")[0].split(".")[:2])
+    own = [pair for pair in stack if pair[1].own and pair[1].function.startswith(package)]
+    return own or tested
 
 
 def _read(
@@ -73,8 +84,7 @@ def _read(
                     tuple(f for _, f in frames(lines_of, "jvm")),
                 )
             )
-    tested = [pair for pair in stack if cls and cls.split(".")[-1] in pair[1].function]
-    blame = blamed(tested or [pair for pair in stack if pair[1].own]) or blamed(stack)
+    blame = blamed(_project(stack, cls)) or blamed(stack)
     file, line = (blame[1].file, blame[1].line) if blame else ("", None)
     if not file and (
         place := rx(r"\((?P<file>\w+\.(?:scala|kt|java|groovy)):(?P<line>\d+)\)").search(

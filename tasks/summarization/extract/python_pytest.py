@@ -208,16 +208,30 @@ def pytest_reason(doc: Document, i: int, rule: Rule) -> Extracted:
     prefix = doc.texts[i][: m.start()]
     if prefix.strip() and prefix.rstrip()[-1].isalnum() and not prefix.rstrip().endswith("Z"):
         return None
-    lines = block(doc, i, r"^(?!E(?:$|   ))", prefix, limit=60)
-    exception = exception_of(lines)
+    lines: Lines = []
+    last, file, line = i, "", None
+    chain = True
+    for k, text in block(doc, i, ENDS, prefix, limit=60):
+        where = rx(_LOCATION).match(text) or rx(r"^(?P<file>\S+\.py):(?P<line>\d+): \S").match(text)
+        if where and not text.startswith("E "):
+            last, file, line = k, where["file"], number(where["line"])
+            break
+        if text.startswith("E"):
+            if not chain:
+                break
+            last = k
+        elif text and not text.startswith((" ", "-")) and not rx(_CHAINED).match(text):
+            break
+        chain = text.startswith("E") or bool(rx(_CHAINED).match(text)) or (chain and not text)
+        lines.append((k, text))
+    parts = chained(lines)
+    exception = exception_of(parts[-1][1]) or exception_of(parts[0][1])
     if exception is None:
         return None
-    last, file, line = lines[-1][0], "", None
-    for k, text in block(doc, last, ENDS, prefix, limit=4)[1:]:
-        where = rx(_LOCATION).match(text) or rx(r"^(?P<file>\S+\.py):(?P<line>\d+): ").match(text)
-        if where:
-            last, file, line = k, where["file"], number(where["line"])
-    return finding(doc, rule, i, last, exception[2], code=exception[1], file=file, line=line)
+    return finding(
+        doc, rule, i, last, exception[2], code=exception[1], file=file, line=line,
+        causes=_causes(parts[:-1]),
+    )  # fmt: skip
 
 
 def pytest_line(doc: Document, i: int, rule: Rule) -> Extracted:

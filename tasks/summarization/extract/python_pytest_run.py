@@ -26,7 +26,11 @@ def pytest_usage(doc: Document, i: int, rule: Rule) -> Extracted:
     """A command line that pytest does not take; the reason stands below its usage."""
     for k, text in doc.forward(i, 40):
         if m := rx(r"\berror: (.*)|ERROR: (?!usage)(.*)").search(text):
-            return finding(doc, rule, i, k, m[1] or m[2], focus=focus(doc, k))
+            message = m[1] or m[2]
+            missing = rx(r"not found: (\S+?)(?:::.*)?$").search(message)
+            return finding(
+                doc, rule, i, k, message, file=missing[1] if missing else "", focus=focus(doc, k)
+            )  # fmt: skip
     return None
 
 
@@ -48,8 +52,10 @@ def pytest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     found = counts(m["counts"], _PYTEST_WORDS)
     if not found and m["counts"] != "no tests ran":
         return None
-    note = m["counts"] if not found else ""
-    return tally(doc, i, rule, found, m["time"], note=note)
+    ran = any(name not in ("deselected", "warnings") for name, _ in found)
+    if not ran:  # pytest exits with 5
+        return tally(doc, i, rule, found, m["time"], failed=True, note="no tests ran")
+    return tally(doc, i, rule, found, m["time"])
 
 
 def pytest_internal(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -162,11 +168,11 @@ RULES = (
         "pytest.usage",
         r"(?:ERROR: file or directory not found|ERROR: not found: |ERROR: found no collectors"
         r"|ERROR: usage: |py(?:test)?: error: )",
-        "pytest", "test", Severity.FATAL, pytest_usage, 20,
+        "pytest", "test", Severity.ERROR, pytest_usage, 20,
         examples=("ERROR: file or directory not found: tests/test_b.py",),
     ),
     Rule(
-        "pytest.conftest", r"\w+ while loading conftest '", "pytest", "test", Severity.FATAL,
+        "pytest.conftest", r"\w+ while loading conftest '", "pytest", "test", Severity.ERROR,
         pytest_conftest, 25, examples=("ImportError while loading conftest '/src/conftest.py'.",),
     ),
     Rule(
@@ -175,7 +181,7 @@ RULES = (
         examples=("=============================== warnings summary ===============================",),
     ),
     Rule(
-        "pytest.timeout", r"\+{5,} Timeout \+{5,}", "pytest", "test", Severity.FATAL,
+        "pytest.timeout", r"\+{5,} Timeout \+{5,}", "pytest", "test", Severity.ERROR,
         pytest_timeout, 20,
         examples=("+++++++++++++++++++++++++++++++++++ Timeout +++++++++++++++++++++++++++++++++++",),
     ),

@@ -139,7 +139,7 @@ def perl_failed(doc: Document, i: int, rule: Rule) -> Extracted:
     reason = _perl(lines[1:])
     name = m["name"].strip(" '\"") or "test"
     return finding(
-        doc, rule, i, lines[-1][0], reason[1] if reason else name, name=name,
+        doc, rule, i, lines[-1][0], f"Failed test '{name}': {reason[1]}" if reason else f"Failed test '{name}'", name=name,
         file=place[1]["file"] if place else "", line=number(place[1]["line"]) if place else None,
         focus=focus(doc, i, place[0] if place else None, *(range(reason[0], min(reason[0] + 2, lines[-1][0] + 1)) if reason else ())),
     )  # fmt: skip
@@ -256,6 +256,10 @@ RULES = (
     Rule(
         "tap.diagnostic", r"# +Failed test ", "tap", "test", _E, perl_failed, 18,
         examples=("#   Failed test 'adds'", "#   Failed test 2 (t/a.t at line 5)"),
+    ),
+    Rule(
+        "tap.plan", r"# Looks like (?:you planned|your test exited)", "tap", "test", _E, None, 14,
+        examples=("# Looks like you planned 3 tests but ran 1.",),
     ),
     Rule(
         "prove.file", r"(?:Dubious, test returned|\.\. *Failed [0-9]+/[0-9]+ subtests)", "prove", "test", _E, prove_file, 15,
