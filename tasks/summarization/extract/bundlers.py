@@ -81,7 +81,7 @@ def _goes_on(doc: Document, j: int) -> bool:
 def syntax(doc: Document, i: int, rule: Rule) -> Extracted:
     """`SyntaxError: /src/a.js: Unexpected token (3:8)` of babel, and the frame below it."""
     m = rx(
-        r"((?:[A-Z]\w*Error|Error|error|\[BABEL\]).*?):? (?:unknown: )?((?:[A-Za-z]:)?[^\s:]+\.\w+): (.+?) \((\d+):(\d+)\)"
+        r"((?:[A-Z]\w*Error|Error|error|\[BABEL\]).{0,60}?):? (?:unknown: )?((?:[A-Za-z]:)?[^\s:]+\.\w+): (.+?) \((\d+):(\d+)\)"
     ).search(doc.texts[i])
     if m is None:
         return None

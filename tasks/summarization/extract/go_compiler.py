@@ -64,7 +64,7 @@ def module(doc: Document, i: int, rule: Rule) -> Extracted:
     bad = rx(r"(?i)error|not |cannot|can't|no |invalid|unknown|missing|mismatch|fail|cycle|exclude|malformed|inconsistent|disabled|outside|updates").search(message)
     if not bad:
         return None
-    at = rx(r"([^\s:]+\.(?:go|mod|work|sum)):(\d+)(?::(\d+))?: ").search(doc.texts[i])
+    at = rx(r"(?<![^\s:])([^\s:]+\.(?:go|mod|work|sum)):(\d+)(?::(\d+))?: ").search(doc.texts[i])
     last = i
     for j, below in doc.forward(i + 1, 10):
         if not rx(r"\s+\S").match(below):

@@ -115,7 +115,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "brakeman": (
         r"\.rb\s+[0-9]+\s+[A-Z].{0,200}\s(?:High|Medium|Weak)\b",
-        r"(?<!\S)(?P<file>\S+\.rb)\s+(?P<line>\d+)\s+(?P<code>[A-Z][\w -]+?)\s{2,}(?P<message>.+?)\s+(?P<severity>High|Medium|Weak)\b",
+        r"(?<!\S)(?P<file>\S+\.rb)\s+(?P<line>\d+)\s+(?P<code>[A-Z][\w -]{1,40}?)\s{2,30}(?P<message>\S.{0,400}?) (?P<severity>High|Medium|Weak)\b",
         "brakeman", "lint", "app/a.rb   13      Command Injection       General Possible command injection near line 13: x   High",
     ),
     "cpplint": (
@@ -142,7 +142,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "spotbugs", "lint", "M D DLS_DEAD_LOCAL_STORE: Dead store to x in A.f()  At A.java:[line 12]",
     ),
     "detekt.old": (
-        r"\t?\w+ - \[.{1,200}\] at \S+:[0-9]+:[0-9]+", rf"(?P<code>\w+) - \[(?P<message>[^\]]+)\] at {_AT}",
+        r"\t?\w+ - \[.{1,200}\] at \S+:[0-9]+:[0-9]+", rf"\b(?P<code>\w{{1,60}}) - \[(?P<message>[^\]]+)\] at {_AT}",
         "detekt", "lint", "\tMagicNumber - [f] at /src/A.kt:12:5",
     ),
     "dialyzer": (
@@ -167,7 +167,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "asciidoctor", "compiler", "asciidoctor: ERROR: a.adoc: line 12: invalid part",
     ),
     "sphinx": (
-        r"\.(?:rst|md|py):(?:[0-9]+: |docstring of )?.{0,120}(?:WARNING|ERROR|CRITICAL|SEVERE): ",
+        r": \(?(?:WARNING|ERROR|CRITICAL|SEVERE)(?:/[0-9]\))?:",
         r"(?<!\S)(?P<file>(?:[A-Za-z]:)?[^\s:]+\.(?:rst|md|py|txt)):(?:docstring of [\w.]+:)?(?:(?P<line>\d+):)? \(?(?P<severity>WARNING|ERROR|CRITICAL|SEVERE)(?:/\d\))?: ?(?P<message>.+)",
         "sphinx", "compiler", "/docs/index.rst:12: WARNING: Title underline too short.",
     ),

@@ -7,9 +7,7 @@ failed` only says that the lines above it failed, so it counts when they say not
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.blocks import HEAD
 from slipstream.tasks.summarization.extract.common import finding, number, rx
-from slipstream.tasks.summarization.extract.located import COLOR
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _PLACE = r"(?<![^\s:()])([^\s:()]+\.\w+):(?:(\d+)|\(\.[^)]*\))(?::\d+)?:? "
@@ -90,7 +88,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ld.message",
-        rf"(?:{HEAD}|[/-])(?:ld(?:64)?(?:\.(?:lld|gold|bfd|mold))?|lld(?:-link)?|mold|collect2)(?:\.exe)?: {COLOR}\S",
+        r"\b(?:ld(?:64|\.lld|\.gold|\.bfd|\.mold)?|lld(?:-link)?|mold|collect2)(?:\.exe)?: \S",
         "ld", "compiler", Severity.ERROR, missing, 20,
         examples=("/usr/bin/ld: cannot find -lnope: No such file or directory",
                   "collect2: error: ld returned 1 exit status", "ld: library not found for -lfoo"),

@@ -11,20 +11,21 @@ from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Sever
 
 def shellcheck(doc: Document, i: int, rule: Rule) -> Extracted:
     """`In x.sh line 3:`, the source, and one `^--^ SC2086 (info): …` for each remark."""
-    at = rx(r"^(.*?)In (.+) line (\d+):$").match(doc.texts[i])
+    at = rx(r"^(.{0,80}?)In (\S.{0,400}) line (\d+):$").match(doc.texts[i])
     if at is None:
         return None
     found: list[Finding] = []
     first = i
     for j, text in doc.forward(i + 1, 40):
-        m = rx(r"\s*\^-*\^?-* ?(SC\d{4})(?: \((\w+)\))?: (.+)$").search(text)
+        mark = text.find("^")
+        m = rx(r"\^-*\^?-* ?(SC\d{4})(?: \((\w+)\))?: (.+)$").match(text, mark) if mark >= 0 else None
         if m is None:
             if not text.strip() and found:
                 break
             continue
         found.append(finding(
             doc, rule, first, j, m[3], severity=or_error(severity_of(m[2] or "")), file=at[2],
-            line=number(at[3]), column=max(1, text.index("^") + 1 - len(at[1])), code=m[1],
+            line=number(at[3]), column=max(1, mark + 1 - len(at[1])), code=m[1],
         ))  # fmt: skip
         first = j + 1
     return found
@@ -59,7 +60,7 @@ def phpcs(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def phpstan(doc: Document, i: int, rule: Rule) -> Extracted:
     """The table below `  Line   src/Foo.php`; wrapped messages and `🪪  rule.name` belong to a row."""
-    head = rx(r"^(\s*)Line\s+(\S.*?)\s*(?:\(in context.*)?$").match(doc.texts[i])
+    head = rx(r"^\s*Line\s+(\S+)").match(doc.texts[i])
     if head is None:
         return None
     found: list[Finding] = []
@@ -69,7 +70,7 @@ def phpstan(doc: Document, i: int, rule: Rule) -> Extracted:
         row = rx(r"\s+(\d+|:\d+)\s{2,}(\S.*)$").match(text)
         if row:
             found.append(finding(
-                doc, rule, j, j, row[2].strip(), tool="phpstan", file=head[2], line=number(row[1].lstrip(":"))
+                doc, rule, j, j, row[2].strip(), tool="phpstan", file=head[1], line=number(row[1].lstrip(":"))
             ))  # fmt: skip
         elif found and text.strip():
             rule_name = rx(r"\s*🪪\s+([\w.]+)").match(text)

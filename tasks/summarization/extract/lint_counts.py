@@ -64,7 +64,7 @@ def _rule(name: str, pattern: str, tool: str, *examples: str, kind: str = "lint"
 
 
 RULES: tuple[Rule, ...] = (
-    _rule("eslint", rf"(?:✖|⚠|✗|×|‼) {COLOR}[0-9]+ (?:problem|error|warning)", "eslint",
+    _rule("eslint", r"[0-9] problems? \([0-9]+ error|(?:✖|⚠) [0-9]+ (?:problem|error|warning)", "eslint",
           "✖ 7 problems (6 errors, 1 warning)", "⚠ 48 warnings"),
     _rule("compact", rf"^{COLOR}[0-9]+ (?:problem|violation|issue)s?\.?(?: \(|{COLOR}\r?$)", "eslint", "7 problems"),
     _rule("ruff", r"^(?:\x1b\[[0-9;]*m)*Found [0-9]+ (?:error|diagnostic|issue|warning|violation|misspelling)s?(?: \(|\.\r?$|\r?$)", "ruff", "Found 3 errors.",

@@ -135,7 +135,7 @@ def bandit(doc: Document, i: int, rule: Rule) -> Extracted:
 RULES: tuple[Rule, ...] = (
     Rule(
         "mypy.line",
-        rf"\.(?:pyi?|ipynb){COLOR}:{COLOR}[0-9]+[0-9:]*{COLOR}(?::| -) {COLOR}(?:error|warning|note|info(?:rmation)?){COLOR}:", "mypy",
+        rf"[0-9]{COLOR}(?::| -) {COLOR}(?:error|warning|note|info(?:rmation)?){COLOR}:", "mypy",
         "lint", Severity.ERROR, mypy, 20,
         examples=("a.py:12: error: Incompatible types  [assignment]",
                   "  /src/a.py:1:2 - error: \"x\" is not defined (reportUndefinedVariable)"),

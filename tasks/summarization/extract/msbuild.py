@@ -81,7 +81,7 @@ def _continued(doc: Document, i: int, code: str) -> int:
 def unpositioned(doc: Document, i: int, rule: Rule) -> Extracted:
     """`LINK : fatal error LNK1104: message`, `app.csproj : error NU1101: message [a.sln]`."""
     m = rx(
-        r"^(?:\d{4}-\S+Z )?(?:\s*\d+>)?\s*((?:[A-Za-z]:)?[^:\"<>|]*?)\s?: (?:Command line )?(fatal error|error|warning|message) ([A-Z]{1,8}\d{2,6})\s?: (.+)$"
+        r"^(?:\d{4}-\S+Z )?(?:\s*\d+>)?((?:\s*[A-Za-z]:)?[^:\"<>|]{0,300}): (?:Command line )?(fatal error|error|warning|message) ([A-Z]{1,8}\d{2,6})\s?: (.+)$"
     ).search(doc.texts[i])
     if m is None:
         m = rx(r"^()\s*(?:\w+>)?(fatal error|error|warning) ((?:CS|MSB|NU|NETSDK|LNK|FS|BC|CA|TS|AD|MC|RC|C)\d{3,6})\s?: (.+)$").search(
@@ -91,7 +91,7 @@ def unpositioned(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     message, project = _without_project(m[4])
     tool, kind = tool_of(doc, "", m[3])
-    file = m[1] if "." in m[1] else ""
+    file = m[1].strip() if "." in m[1] else ""
     if m[3].startswith("TS"):
         tool, kind = "tsc", "compiler"
     return finding(

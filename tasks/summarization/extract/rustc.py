@@ -18,8 +18,8 @@ def closing(doc: Document, i: int, rule: Rule) -> Extracted:
     m = rx(r"could not compile [`'\"]?([^`'\"\s]+)|[`']([^`']+)[`'] \([^)]*\) generated|aborting due to").search(text)
     if m is None and "emitted" not in text:
         return None
-    errors = rx(r"(\d+|one)? ?previous error(?:s)?").search(text)
-    warnings = rx(r"(\d+) warnings? emitted|generated (\d+) warnings?").search(text)
+    errors = rx(r"\b(?:(\d{1,9}) )?previous error(?:s)?").search(text)
+    warnings = rx(r"\b(\d{1,9}) warnings? emitted|generated (\d{1,9}) warnings?").search(text)
     counts = []
     if errors:
         counts.append(("errors", number(errors[1]) or 1))
@@ -88,7 +88,7 @@ RULES: tuple[Rule, ...] = (
         examples=("error: failed to select a version for `serde`.",),
     ),
     Rule(
-        "rustc.linking", rf"{HEAD}error(?:\[E[0-9]{{4}}\])?{COLOR}: {COLOR}(?:linking with|linker |`main` function|cannot find |can't find crate|extern location|crate )",
+        "rustc.linking", rf"error(?:\[E[0-9]{{4}}\])?{COLOR}: {COLOR}(?:linking with|linker |`main` function|cannot find |can't find crate|extern location|crate )",
         "rustc", "compiler", Severity.ERROR, plain_error, 19,
         examples=("error: linking with `cc` failed: exit status: 1", "error[E0463]: can't find crate for `std`"),
     ),
