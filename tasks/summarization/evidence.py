@@ -17,27 +17,27 @@ from slipstream.tasks.summarization.model import Finding, Severity
 
 # The worth of a line, in an order that was found by measuring how much of labelled failures is
 # left in 10,240 bytes; only the order counts, not the numbers.
-VERDICT_TAIL = ((4, 9.0), (10, 7.0), (20, 4.5), (40, 2.8), (80, 1.2))
+VERDICT_TAIL = ((6, 9.0), (15, 7.0), (30, 5.0), (60, 3.0), (120, 1.5))
 """(lines before a failing step's verdict, worth)."""
-LOG_TAIL = ((4, 6.0), (10, 5.0), (20, 3.0), (60, 1.0))
+LOG_TAIL = ((6, 7.0), (20, 5.0), (40, 3.0), (80, 1.5))
 """The same for the end of an output without a verdict."""
 AROUND_ERROR = ((2, 7.0), (5, 5.0), (10, 2.5))
 """(lines before and after an error that a format told, worth)."""
 GUESS = {Severity.ERROR: 6.0, Severity.WARNING: 2.0, Severity.INFO: 3.0, Severity.FATAL: 6.5}
-AROUND_GUESS = ((1, 0.8), (3, 1.6), (6, 3.2))
+AROUND_GUESS = ((2, 0.6), (5, 1.2), (10, 2.2))
 """(lines before and after a guess, what is taken off its worth)."""
 POSITION = 1.5
 """Added to a guess at the end of the log, in proportion to its place."""
-REPEATED = 0.8
+REPEATED = 0.4
 """Taken off for each doubling of the number of lines that say the same."""
-OUTSIDE = 3.0
+OUTSIDE = 1.5
 """Taken off a guess outside of the failing step."""
 HEAD = 3
 PLAIN = 120
 """Lines of the beginning and of the end that are shown of an output that did not fail."""
 GAP = 12
 """Bytes that a gap between shown lines costs."""
-VERDICTS = 6
+VERDICTS = 10
 """Verdicts and errors whose surroundings count."""
 
 

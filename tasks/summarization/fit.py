@@ -3,7 +3,8 @@
 Shares of the room: errors at least 60 %, warnings at least 30 %, the rest for information; what a
 class does not use goes down the order, and what is left over goes to the evidence of a failure.
 An item is shown whole or not at all. One that is longer than the limit of an item is shown by its
-most telling lines; where room is left over it is shown in full.
+most telling lines; where room is left over it is shown in full. One tool gets at most the limit of
+a section while others wait.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import evidence_size, take
-from slipstream.tasks.summarization.excerpt import block, choose, fence, size
+from slipstream.tasks.summarization.excerpt import block, choose, fence, shorten, size
 from slipstream.tasks.summarization.model import Finding, Limits, Severity
+from slipstream.tasks.summarization.text import printable
 
 ERROR_SHARE, WARNING_SHARE = 0.6, 0.3
 EVIDENCE_SHARE = 0.25
 """Of the errors' room, at the least, for evidence that is good."""
 GOOD = 2.5
 """Worth from which evidence comes before warnings."""
+BRIEF = 160
+"""Bytes of a finding in brief."""
 AT_MOST = 100
 """Warnings and informations that are looked at."""
 
@@ -80,12 +84,12 @@ def fit(
     for_infos = min(_size(info_items), int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
     left = room - for_warnings - for_infos
     for_evidence = min(evidence_size(doc, worth, GOOD), int(left * EVIDENCE_SHARE))
-    shown_errors, left = _take(error_items, left - for_evidence)
+    shown_errors, left = _take(error_items, left - for_evidence, limits.section_bytes)
     shown_errors, left = _lengthen(doc, shown_errors, left, log_id)
     shown = {i for one in shown_errors for i in one.lines}
     evidence, left = take(doc, worth, shown, left + for_evidence, GOOD)
-    shown_warnings, left = _take(warning_items, left + for_warnings)
-    shown_infos, left = _take(info_items, left + for_infos)
+    shown_warnings, left = _take(warning_items, left + for_warnings, limits.section_bytes)
+    shown_infos, left = _take(info_items, left + for_infos, limits.section_bytes)
     for one in (*shown_warnings, *shown_infos):
         shown.update(one.lines)
     more, left = take(doc, worth, shown.union(evidence), left, 0.0)
@@ -105,15 +109,38 @@ def _left(findings: Sequence[Finding], shown: Sequence[Item]) -> list[Finding]:
     return [f for f in findings if id(f) not in kept]
 
 
-def _take(items: Sequence[Item], room: int) -> tuple[list[Item], int]:
-    """The items that fit, the first first, and the bytes that are left."""
-    shown = []
-    for one in items:
-        cost = size(one.text) + 1
-        if cost <= room:
-            shown.append(one)
+def _take(items: Sequence[Item], room: int, section: int) -> tuple[list[Item], int]:
+    """The items that fit, the first first, and the bytes that are left.
+
+    At first no tool gets more than `section` bytes, so that one does not crowd out the others;
+    then what is left of the room is shared by rank. The root cause and what is fatal is shown in
+    brief where it does not fit otherwise.
+    """
+    shown: dict[int, Item] = {}
+    used: dict[str, int] = {}
+    for one_tool_at_most in (section, room):
+        for at, one in enumerate(items):
+            if at in shown:
+                continue
+            cost, tool = size(one.text) + 1, one.finding.tool
+            if cost > room or used.get(tool, 0) + cost > one_tool_at_most:
+                if one.finding.role != "root" and one.finding.severity < Severity.FATAL:
+                    continue
+                one = brief(one.finding)
+                cost = size(one.text) + 1
+                if cost > room:
+                    continue
+            shown[at] = one
+            used[tool] = used.get(tool, 0) + cost
             room -= cost
-    return shown, room
+    return [shown[at] for at in sorted(shown)], room
+
+
+def brief(finding: Finding) -> Item:
+    """A finding as one short line, for where its own lines do not fit."""
+    where = f" {finding.file}:{finding.line}" if finding.file and finding.line else ""
+    said = shorten(printable(f"{where} {finding.name or finding.code} {finding.message}"), BRIEF)
+    return Item(finding, f"- {_role(finding)}line {finding.span[0]}:{said}", (), False)
 
 
 def _lengthen(
@@ -143,7 +170,7 @@ def item(
     else:
         chosen = choose(doc, finding, limit - 160)
     more = f" (×{finding.count})" if finding.count > 1 else ""
-    role = {"root": "root cause, ", "cascade": "follows, "}.get(finding.role, "")
+    role = _role(finding)
     if len(chosen) == 1 and first == last:
         text = block(doc, chosen, finding.span, log_id)[0].strip()
         return Item(finding, f"- {role}line {first}{more}: {text}", tuple(chosen), False)
@@ -152,6 +179,10 @@ def item(
     text = "\n".join([heading, *fence(lines)])
     cut = any(line.startswith("… ") for line in lines)
     return Item(finding, text, tuple(chosen), cut)
+
+
+def _role(finding: Finding) -> str:
+    return {"root": "root cause, ", "cascade": "follows, "}.get(finding.role, "")
 
 
 def _title(finding: Finding) -> str:

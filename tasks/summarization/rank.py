@@ -25,8 +25,8 @@ def rank(
 ) -> list[Finding]:
     """Merge repeated findings, mark the root cause and its cascades, and put all in order.
 
-    Order: severity (fatal before error before warning before info), the root cause before all of
-    its severity, cascades after the rest; then findings of the failing step, what a tool's own
+    Order: the root cause; severity (fatal before error before warning before info), cascades after
+    the other errors; then findings of the failing step, what a tool's own
     format tells before what is only logged, and the order of the log.
 
     Args:
@@ -43,8 +43,10 @@ def rank(
 
 
 def _class(finding: Finding, role: str) -> tuple[int, int]:
+    if role == "root":
+        return -Severity.FATAL - 1, 0
     severity = Severity.ERROR if role == "cascade" else finding.severity
-    return -severity, {"root": 0, "cascade": 2}.get(role, 1)
+    return -severity, 1 if role == "cascade" else 0
 
 
 def _tier(finding: Finding, failing: Sequence[tuple[int, int]]) -> int:
