@@ -7,6 +7,7 @@ pattern, a user's included, can run for ever.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -64,23 +65,42 @@ def load(dumped: bytes, patterns: Callable[[], Sequence[Pattern]]) -> Engine:
     return compile_patterns(patterns())
 
 
+_OUTSIDE = {
+    "\\s": r"[ \t\r\f\x0b]", "\\S": r"[^\s]", "\\W": r"[^\w\n]", "\\D": r"[^\d\n]", "\\v": r"\x0b",
+    "\\A": "^", "\\Z": r"\r?$", "\\z": r"\r?$",
+}  # fmt: skip
+_INSIDE = {
+    "\\s": r" \t\r\f\x0b", "\\v": r"\x0b", "\\D": r"\x00-\x09\x0b-/:-\xff",
+    "\\W": r"\x00-\x09\x0b-/:-@\[-^`{-\xff",
+}  # fmt: skip
+_LINE_FEED = r"\\(?:[nRC]|x0[aA]|x\{0*[aA]\}|0?12(?![0-7]))|\n|\(\?[a-zA-Z]*s[a-zA-Z]*[:)-]"
+"""What matches one: its escapes, itself, and the flag by which a dot does."""
+
+
 def line_bound(source: str) -> str:
     """The pattern, rewritten so that it never looks past its line.
 
-    `\\s` and negated classes do not match a line feed, and `$` also matches before a CR LF.
+    `\\s` and negated classes do not match a line feed, `$` also matches before a CR LF, and the
+    ends of a text are those of a line. (To Hyperscan `\\v` is all vertical space, line feed too.)
+
+    Raises:
+        PatternError: It asks for a line feed.
     """
     out: list[str] = []
     i, in_class = 0, False
     while i < len(source):
         char = source[i]
+        special = char in "\\\n" or (char == "(" and not in_class)
+        if special and (feed := re.match(_LINE_FEED, source[i : i + 16])):
+            raise PatternError(f"{feed[0]!r} asks for a line feed; lines are searched one by one")
         if char == "\\" and i + 1 < len(source):
             pair = source[i : i + 2]
-            if pair == "\\s":
-                pair = r" \t\r\f\v" if in_class else r"[ \t\r\f\v]"
-            elif pair in ("\\S", "\\W", "\\D") and not in_class:
-                pair = {"\\S": r"[^\s]", "\\W": r"[^\w\n]", "\\D": r"[^\d\n]"}[pair]
-            out.append(pair)
+            out.append((_INSIDE if in_class else _OUTSIDE).get(pair, pair))
             i += 2
+            continue
+        if in_class and (named := re.match(r"\[:\^?[a-z]+:\]", source[i : i + 16])):
+            out.append(_INSIDE["\\s"] if named[0] == "[:space:]" else named[0])
+            i += len(named[0])
             continue
         if in_class:
             in_class = char != "]"
@@ -166,7 +186,9 @@ class _Re2:
             first = data.rfind(b"\n", 0, found.start()) + 1
             last = data.find(b"\n", found.start())
             last = len(data) if last < 0 else last
-            for pattern in self._set.Match(data[first:last]):
+            if first == len(data):
+                return  # behind the last line feed is no line
+            for pattern in self._set.Match(data[first:last]) or ():
                 matched(pattern, last)
             at = last + 1
             if at > len(data):

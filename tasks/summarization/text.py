@@ -57,9 +57,13 @@ def _overprinted(line: str) -> str:
         indent = len(whole) - len(whole.lstrip(" \t"))
         if parts and not line[:1].isspace():
             line = whole[:indent] + line
-    while "\x08" in line:
-        shorter = rx(r"[^\x08]\x08").sub("", line)
-        line = shorter if shorter != line else line.replace("\x08", "")
+    if "\x08" in line:
+        first, *rest = line.split("\x08")
+        left = list(first)
+        for part in rest:  # a backspace takes one character; in one pass, however many there are
+            del left[-1:]
+            left += part
+        line = "".join(left)
     return line
 
 
