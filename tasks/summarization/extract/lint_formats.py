@@ -28,7 +28,7 @@ _SEARCHERS = frozenset({"grep", "rg", "ag", "ack", "egrep", "fgrep", "git", "cat
 """Commands whose output names positions without complaining about them."""
 
 _TALK = (
-    r"(?:(?:in|at) [`'<\w]|in$|\w+(?:\.\w+)*(?:Error|Exception|Failure)$|\[?(?:INFO|DEBUG|TRACE)\b|PASS|ok\b|\+0x|\(\w+\)$|Failed$|[=*-]{3}"
+    r"(?:(?:in|at) [`'<\w]|in$|\w+(?:\.\w+)*(?:Error|Exception|Failure)$|\[?(?:INFO|DEBUG|TRACE)\b|PASS|ok\b|\+0x|\(\w+\)$|[\w.:?!]+/\d+$|anonymous fn|Failed$|[=*-]{3}"
     r"|SKIP|xfail|\d+ (?:passed|failed)|Pulling|digest)"
 )
 """What stands after a position in stack frames, logs and test listings."""

@@ -30,18 +30,22 @@ _LINTERS = frozenset(
 _CODES = (
     (r"-(W|f|pedantic)", "gcc"),
     (r"TS\d", "tsc"),
-    (r"(CS|NETSDK|MSB|CA|SA|IDE|NU|AD|VSTHRD|FS|BC)\d{4}", "dotnet"),
-    (r"(C|LNK|D|RC|CVT|NMAKE|U)\d{4}", "msvc"),
-    (r"E\d{4}$", "rustc"),
     (r"SC\d{4}", "shellcheck"),
     (r"DL\d{4}", "hadolint"),
     (r"MD\d{3}", "markdownlint"),
-    (r"(clang-analyzer|bugprone|modernize|readability|cppcoreguidelines|google|misc|cert|hicpp)-",
-     "clang-tidy"),
-    (r"clang-diagnostic-", "clang-tidy"),
+    (r"(clang-analyzer|clang-diagnostic|bugprone|modernize|readability|cppcoreguidelines|misc|cert"
+     r"|hicpp|abseil|llvm|portability)-", "clang-tidy"),
     (r"report[A-Z]", "pyright"),
     (r"clippy::", "clippy"),
 )  # fmt: skip
+"""Codes that one tool alone uses, whatever the file."""
+
+_COMMON_CODES = (
+    (r"(CS|NETSDK|MSB|CA|SA|IDE|NU|AD|VSTHRD|FS|BC)\d{4}", "dotnet"),
+    (r"(C|LNK|D|RC|CVT|NMAKE|U)\d{4}", "msvc"),
+    (r"E\d{4}$", "rustc"),
+)
+"""Codes that say which tool it is where the file's extension does not."""
 
 _C_CODES = ((r"[a-z]+[A-Za-z]*$", "cppcheck"),)
 _CODES_BY_EXTENSION = {
@@ -116,14 +120,14 @@ def tool_of(doc: Document, file: str, code: str, message: str = "") -> tuple[str
     base = file.replace("\\", "/").rpartition("/")[2].lower()
     extension = base.rpartition(".")[2]
     if not name and code:
-        forms = _CODES_BY_EXTENSION.get(extension, ())
+        forms = (*_CODES, *_CODES_BY_EXTENSION.get(extension, ()), *_COMMON_CODES)
         name = next((tool for form, tool in forms if rx(form).match(code)), "")
-        if name in ("flake8", "bandit", "pydocstyle", "mypy") and ("`" in message or code == "invalid-syntax"):
+        if name in ("flake8", "bandit", "pydocstyle", "mypy") and (
+            "`" in message or code == "invalid-syntax"
+        ):
             name = "ruff"  # it quotes code with backticks, the others with apostrophes
         if name == "flake8" and any(t.startswith(("Found ", "[*] ")) for t in doc.texts[-4:]):
             name = "ruff"  # flake8 has no closing line
-    if not name and code:
-        name = next((tool for form, tool in _CODES if rx(form).match(code)), "")
     if not name:
         name = _OF_EXTENSION.get(extension, "")
     if not name:
