@@ -22,9 +22,7 @@ def clean(text: str) -> list[str]:
     Lines are cut at LINE_LIMIT characters. The number of lines is that of `text.split("\\n")`.
     """
     if "\r\x1b[" in text:
-        text = "\n".join(
-            _erased(line) if "\r\x1b[" in line else line for line in text.split("\n")
-        )
+        text = "\n".join(_erased(line) if "\r\x1b[" in line else line for line in text.split("\n"))
     if "\x1b" in text or "\x9b" in text:
         text = rx(_ESCAPE).sub("", text)
     lines = text.split("\n")
