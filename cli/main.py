@@ -129,7 +129,7 @@ def run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
     if name in FAST and "_SLIP_COMPLETE" not in os.environ:
         fast = _function(FAST[name])
-        if fast and (status := fast(arguments[1:])) is not None:
+        if (status := fast(arguments[1:])) is not None:
             return int(status)
     return _run_typer(arguments, name)
 
@@ -140,8 +140,7 @@ def build_app(only: str = "") -> typer.Typer:
 
     app = make_app()
     for name in [only] if only else COMMANDS:
-        if register := _function(COMMANDS[name]):
-            register(app)
+        _function(COMMANDS[name])(app)
     return app
 
 
@@ -169,14 +168,9 @@ def _run_typer(arguments: list[str], name: str) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _function(place: str) -> Callable[..., Any] | None:
+def _function(place: str) -> Callable[..., Any]:
     module, _, name = place.partition(":")
-    try:
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        return None
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
 def _failed(text: str, status: int) -> int:
