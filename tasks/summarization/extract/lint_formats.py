@@ -215,7 +215,7 @@ RULES: tuple[Rule, ...] = (
         "located.bare",
         rf"[A-Za-z_]:[0-9]{{1,6}}:[0-9]{{1,5}}[:\]\s\x1b]|\.[A-Za-z]\w{{0,9}}:[0-9]{{1,6}}[: \]\x1b]"
         rf"|\.\w{{1,10}}\x1b\[[0-9;]*[mK]{COLOR}:{COLOR}[0-9]",
-        "lint", "lint", Severity.ERROR, bare_position, 6,
+        "lint", "lint", Severity.ERROR, bare_position, 10,
         examples=("x.lua:5:17: trailing whitespace", "[a.proto:1:1] File name should be lower",
                   ".env:1 Leading space detected", "views/a.haml:33 [W] ImplicitDiv: no"),
     ),
@@ -229,11 +229,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "located.quoted", r"\", line [0-9]+(?:[.,][0-9 col]+)?: ", "compiler", "compiler",
-        Severity.ERROR, quoted, 8, examples=('"a.c", line 12: syntax error',),
+        Severity.ERROR, quoted, 10, examples=('"a.c", line 12: syntax error',),
     ),
     Rule(
         "located.trailing", r" (?:on|at|near) line [0-9]+(?:,? col(?:umn)?:? [0-9]+)?\.?\r?$", "lint", "lint",
-        Severity.ERROR, trailing_line, 6,
+        Severity.ERROR, trailing_line, 10,
         examples=("manifests/a.pp - ERROR: a not in autoload module layout on line 7",),
     ),
     Rule(
