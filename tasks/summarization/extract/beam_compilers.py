@@ -49,7 +49,15 @@ def elixir_error(doc: Document, i: int, rule: Rule) -> Extracted:
             message = said[1]
         last = j
     return finding(
-        doc, rule, first, last, message.rstrip(":"), file=m[3], line=number(m[4]), column=number(m[5]), code=m[1]
+        doc,
+        rule,
+        first,
+        last,
+        message.rstrip(":"),
+        file=m[3],
+        line=number(m[4]),
+        column=number(m[5]),
+        code=m[1],
     )
 
 
@@ -59,7 +67,9 @@ def old_warning(doc: Document, i: int, rule: Rule) -> Extracted:
     if m is None:
         return None
     for j, text in doc.forward(i + 1, 12):
-        at = rx(r"\s+([\w./-]+\.(?:exs?|erl|hrl|l?eex|heex|xrl|yrl)):(\d+)(?::(\d+))?(?::.*)?$").match(text)
+        at = rx(
+            r"\s+([\w./-]+\.(?:exs?|erl|hrl|l?eex|heex|xrl|yrl)):(\d+)(?::(\d+))?(?::.*)?$"
+        ).match(text)
         if at:
             return finding(
                 doc, rule, i, j, m[2], severity=severity_of(m[1]), file=at[1], line=number(at[2]),

@@ -40,14 +40,22 @@ def esbuild(doc: Document, i: int, rule: Rule) -> Extracted:
 def webpack(doc: Document, i: int, rule: Rule) -> Extracted:
     """`ERROR in ./src/a.js 3:8`, then the message and the excerpt or the importing modules."""
     m = rx(r"^(.*?)(ERROR|WARNING) in (.*)$").match(doc.texts[i])
-    if m is None or not starts_line(m[1]) or not rx(r"\.{0,2}/|\S+[/.(]\S|\S+ (?:from|chunk)|multi |\[").match(m[3]):
+    if (
+        m is None
+        or not starts_line(m[1])
+        or not rx(r"\.{0,2}/|\S+[/.(]\S|\S+ (?:from|chunk)|multi |\[").match(m[3])
+    ):
         return None
-    at = rx(r"^(?:\[\w[^\]]*\] )?(\S+?)(?:[:(](\d+)[:,](\d+)\)?| (\d+):(\d+)(?:-[\d:]+)?)?(?:\s|$)").match(m[3])
+    at = rx(
+        r"^(?:\[\w[^\]]*\] )?(\S+?)(?:[:(](\d+)[:,](\d+)\)?| (\d+):(\d+)(?:-[\d:]+)?)?(?:\s|$)"
+    ).match(m[3])
     last = i
     message = ""
     gap = False
     for j, text in doc.forward(i + 1, 40):
-        if rx(r"(?:.*\] )?(?:ERROR|WARNING) in |webpack (?:\d|compiled)|.* compiled with|Found \d+ error").match(text):
+        if rx(
+            r"(?:.*\] )?(?:ERROR|WARNING) in |webpack (?:\d|compiled)|.* compiled with|Found \d+ error"
+        ).match(text):
             break
         if not text.strip():
             if message and not _goes_on(doc, j + 1):
@@ -97,9 +105,7 @@ def _frame_end(doc: Document, i: int) -> int:
     for j, text in doc.forward(i + 1, 20):
         if is_gutter(text) or is_caret(text):
             last = j
-        elif text.strip():
-            break
-        elif last > i:
+        elif text.strip() or last > i:
             break
     return last
 
@@ -142,11 +148,15 @@ def unresolved(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def sass(doc: Document, i: int, rule: Rule) -> Extracted:
     """dart-sass: `Error: message`, the frame, then `  a.scss 3:5  root stylesheet`."""
-    at = rx(r"^\s*(\S+\.(?:s[ac]ss|css)) (\d+):(\d+)\s+(?:root stylesheet|\S.*\(\)|@\w+)").match(doc.texts[i])
+    at = rx(r"^\s*(\S+\.(?:s[ac]ss|css)) (\d+):(\d+)\s+(?:root stylesheet|\S.*\(\)|@\w+)").match(
+        doc.texts[i]
+    )
     if at is None:
         return None
     for j, text in doc.back(i - 1, 14):
-        m = rx(r"^\s*(?:\w+: )?(?:Sass)?(Error|DEPRECATION WARNING|WARNING|Deprecation Warning)\b.*?: (.+)").match(text)
+        m = rx(
+            r"^\s*(?:\w+: )?(?:Sass)?(Error|DEPRECATION WARNING|WARNING|Deprecation Warning)\b.*?: (.+)"
+        ).match(text)
         if m:
             bad = m[1] == "Error"
             return finding(

@@ -44,7 +44,9 @@ def gnu(doc: Document, i: int, rule: Rule) -> Extracted:
         if "required from here" in plain.texts[j]:
             focus.insert(0, (plain.numbers[j], plain.numbers[j]))
     checked = rx(r"[a-z]+[A-Za-z]*$").match(code) is not None
-    tidy = rx(r"(?:clang-(?:analyzer|diagnostic)|bugprone|modernize|readability|cppcoreguidelines|google|misc|cert|hicpp|performance|llvm|abseil|portability)-").match(code)
+    tidy = rx(
+        r"(?:clang-(?:analyzer|diagnostic)|bugprone|modernize|readability|cppcoreguidelines|google|misc|cert|hicpp|performance|llvm|abseil|portability)-"
+    ).match(code)
     return finding(
         plain, rule, start, last, found.message or code, severity=found.severity,
         tool="clang-tidy" if tidy else "cppcheck" if checked else _compiler(doc, found.file),
@@ -81,9 +83,7 @@ def assembler(doc: Document, i: int, rule: Rule) -> Extracted:
             first_error, file, line = said[3], said[1], said[2]
     if not first_error:
         return None
-    return finding(
-        doc, rule, i, last, first_error, tool="as", file=file, line=number(line)
-    )
+    return finding(doc, rule, i, last, first_error, tool="as", file=file, line=number(line))
 
 
 def fortran(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -118,11 +118,22 @@ def driver(doc: Document, i: int, rule: Rule) -> Extracted:
         message, code = flag[1], flag[2]
     last = i
     for j, text in doc.forward(i + 1, 8):
-        if not rx(r"\s*(?:Please submit|with preprocessed|See <|compilation terminated|PLEASE submit|Stack dump|\d+\.\s)").match(text):
+        if not rx(
+            r"\s*(?:Please submit|with preprocessed|See <|compilation terminated|PLEASE submit|Stack dump|\d+\.\s)"
+        ).match(text):
             break
         last = j
     word = severity_of(m[2] or m[3])
-    return finding(doc, rule, i, last, message, severity=word, tool=m[1].rpartition("-")[2] if m[1].startswith("x86") else m[1], code=code)
+    return finding(
+        doc,
+        rule,
+        i,
+        last,
+        message,
+        severity=word,
+        tool=m[1].rpartition("-")[2] if m[1].startswith("x86") else m[1],
+        code=code,
+    )
 
 
 def terminated(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -43,7 +43,9 @@ def terraform(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def ansible(doc: Document, i: int, rule: Rule) -> Extracted:
     """`The error appears to be in '/a.yml': line 12, column 5`, the message above, the source below."""
-    at = rx(r"appears? to (?:be|have been) in '([^']+)': line (\d+), column (\d+)").search(doc.texts[i])
+    at = rx(r"appears? to (?:be|have been) in '([^']+)': line (\d+), column (\d+)").search(
+        doc.texts[i]
+    )
     if at is None:
         return None
     first, message = i, ""
@@ -59,13 +61,22 @@ def ansible(doc: Document, i: int, rule: Rule) -> Extracted:
         if rx(r"\s+\^ here").match(text):
             break
     return finding(
-        doc, rule, first, last, message or doc.texts[i].strip(), file=at[1], line=number(at[2]), column=number(at[3])
+        doc,
+        rule,
+        first,
+        last,
+        message or doc.texts[i].strip(),
+        file=at[1],
+        line=number(at[2]),
+        column=number(at[3]),
     )
 
 
 def postgres(doc: Document, i: int, rule: Rule) -> Extracted:
     """`ERROR:  relation "x" does not exist`, `LINE 1: …`, the caret, DETAIL and HINT."""
-    m = rx(r"^(.*?)(?:psql:([^\s:]+):(\d+): )?(ERROR|FATAL|PANIC|WARNING): {1,3}(?:([0-9A-Z]{5}): )?(\S.*)$").match(doc.texts[i])
+    m = rx(
+        r"^(.*?)(?:psql:([^\s:]+):(\d+): )?(ERROR|FATAL|PANIC|WARNING): {1,3}(?:([0-9A-Z]{5}): )?(\S.*)$"
+    ).match(doc.texts[i])
     if m is None:
         return None
     last = i
@@ -74,7 +85,13 @@ def postgres(doc: Document, i: int, rule: Rule) -> Extracted:
         if not (rx(follows).match(text) or (j > i + 1 and is_caret(text))):
             break
         last = j
-    if last == i and not m[2] and not rx(r"at (?:or near|character)|(?:relation|column|function|role|database|type|schema|constraint) \"|syntax error").search(m[6]):
+    if (
+        last == i
+        and not m[2]
+        and not rx(
+            r"at (?:or near|character)|(?:relation|column|function|role|database|type|schema|constraint) \"|syntax error"
+        ).search(m[6])
+    ):
         return None
     line = m[3]
     for text in doc.texts[i + 1 : last + 1]:
@@ -103,13 +120,23 @@ def yaml(doc: Document, i: int, rule: Rule) -> Extracted:
             break
     last = i
     for j, text in doc.forward(i + 1, 8):
-        if not (is_caret(text) or rx(r"\s+\S|(?:expected|could not|found|mapping|while|did not) ").match(text)):
+        if not (
+            is_caret(text)
+            or rx(r"\s+\S|(?:expected|could not|found|mapping|while|did not) ").match(text)
+        ):
             break
         last = j
         again = rx(r'in "([^"]+)", line (\d+), column (\d+)').search(text)
         at = again or at
     return finding(
-        doc, rule, first, last, message or doc.texts[i].strip(), file=at[1], line=number(at[2]), column=number(at[3])
+        doc,
+        rule,
+        first,
+        last,
+        message or doc.texts[i].strip(),
+        file=at[1],
+        line=number(at[2]),
+        column=number(at[3]),
     )
 
 

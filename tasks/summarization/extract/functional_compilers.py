@@ -52,12 +52,16 @@ def ghc(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def ocaml(doc: Document, i: int, rule: Rule) -> Extracted:
     """`File "a.ml", line 1, characters 2-3:`, the excerpt, `Error: message` or `Warning 26: …`."""
-    at = rx(r'^(.*?)File "([^"]+)", lines? (\d+)(?:-\d+)?(?:, characters (\d+)-\d+)?:?$').match(doc.texts[i])
+    at = rx(r'^(.*?)File "([^"]+)", lines? (\d+)(?:-\d+)?(?:, characters (\d+)-\d+)?:?$').match(
+        doc.texts[i]
+    )
     if at is None:
         return None
     plain, here = view(doc, i, at[1])
     for j, text in plain.forward(here + 1, 16):
-        m = rx(r"(Error|Warning|Alert)(?: (\d+))?(?: \[([\w-]+)\]| (\w+)(?=:))?(?: \(([^)]*)\))?: (.+)$").match(text)
+        m = rx(
+            r"(Error|Warning|Alert)(?: (\d+))?(?: \[([\w-]+)\]| (\w+)(?=:))?(?: \(([^)]*)\))?: (.+)$"
+        ).match(text)
         if m:
             last = j
             for k, below in plain.forward(j + 1, 30):
@@ -78,7 +82,9 @@ def ocaml(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def elm(doc: Document, i: int, rule: Rule) -> Extracted:
     """`-- TYPE MISMATCH ------ src/Main.elm` and everything up to the next such line."""
-    m = rx(r"^(.*?)(?:--|──) ([A-Z][A-Z ?!'-]+?)(?: in)? [-─ ]*\s*([^\s─]+\.\w+)?(?::(\d+):(\d+))?(?: ─+)?$").match(doc.texts[i])
+    m = rx(
+        r"^(.*?)(?:--|──) ([A-Z][A-Z ?!'-]+?)(?: in)? [-─ ]*\s*([^\s─]+\.\w+)?(?::(\d+):(\d+))?(?: ─+)?$"
+    ).match(doc.texts[i])
     if m is None:
         return None
     plain, at = view(doc, i, m[1])
@@ -86,9 +92,15 @@ def elm(doc: Document, i: int, rule: Rule) -> Extracted:
     line = number(m[4])
     message = ""
     for j, text in plain.forward(at + 1, 70):
-        if rx(r"(?:--|──) [A-Z ]+[ -─]|Detected \d+|Compilation failed|\d+ errors? and|[A-Za-z]+! ").match(text):
+        if rx(
+            r"(?:--|──) [A-Z ]+[ -─]|Detected \d+|Compilation failed|\d+ errors? and|[A-Za-z]+! "
+        ).match(text):
             break
-        if rx(r"\S").match(text) and j > at + 2 and not rx(r"\d+[|│]|[A-Z#(`\"']|[a-z]").match(text):
+        if (
+            rx(r"\S").match(text)
+            and j > at + 2
+            and not rx(r"\d+[|│]|[A-Z#(`\"']|[a-z]").match(text)
+        ):
             break
         numbered = rx(r"\s*(\d+)[|│](>?)").match(text)
         if numbered and (line is None or numbered[2]):
@@ -140,7 +152,9 @@ def purescript(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def cabal(doc: Document, i: int, rule: Rule) -> Extracted:
     """`Error: [Cabal-7107]`, `Error: [S-7282]`, `cabal: Could not resolve dependencies:`."""
-    m = rx(r"^(?:.*?\s)?(?:Error: (?:\[((?:Cabal|S)-\d+)\]|(cabal|stack): )|(cabal|stack(?:-\S+)?): )\s*(.*)$").match(doc.texts[i])
+    m = rx(
+        r"^(?:.*?\s)?(?:Error: (?:\[((?:Cabal|S)-\d+)\]|(cabal|stack): )|(cabal|stack(?:-\S+)?): )\s*(.*)$"
+    ).match(doc.texts[i])
     if m is None:
         return None
     last = block_end(doc, i, 40)

@@ -61,7 +61,9 @@ def module(doc: Document, i: int, rule: Rule) -> Extracted:
     if m is None:
         return None
     message = m[1] or m[2]
-    bad = rx(r"(?i)error|not |cannot|can't|no |invalid|unknown|missing|mismatch|fail|cycle|exclude|malformed|inconsistent|disabled|outside|updates").search(message)
+    bad = rx(
+        r"(?i)error|not |cannot|can't|no |invalid|unknown|missing|mismatch|fail|cycle|exclude|malformed|inconsistent|disabled|outside|updates"
+    ).search(message)
     if not bad:
         return None
     at = rx(r"(?<![^\s:])([^\s:]+\.(?:go|mod|work|sum)):(\d+)(?::(\d+))?: ").search(doc.texts[i])

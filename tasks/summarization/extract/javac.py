@@ -19,7 +19,9 @@ _DETAIL = r"\s+(?:symbol|location|required|found|reason|where|equality|lower|upp
 def javac(doc: Document, i: int, rule: Rule) -> Extracted:
     """`A.java:11: error: cannot find symbol`, source, caret, `symbol:` and `location:` lines."""
     text = doc.texts[i]
-    m = rx(r"(?<![^\s\[\]])((?:[A-Za-z]:)?[^\s:\[\]]+\.(?:java|groovy|kt)):(\d+): (error|warning|note): (.+)$").search(text)
+    m = rx(
+        r"(?<![^\s\[\]])((?:[A-Za-z]:)?[^\s:\[\]]+\.(?:java|groovy|kt)):(\d+): (error|warning|note): (.+)$"
+    ).search(text)
     if m is None or not rx(CI_PREFIX).match(text[: m.start()]):
         return None
     lint = rx(r"^\[([\w-]+)\] (.+)").match(m[4])
@@ -29,9 +31,9 @@ def javac(doc: Document, i: int, rule: Rule) -> Extracted:
     for j, below in plain.forward(at + 1, 24):
         if is_caret(below):
             marked = True
-        elif marked and not rx(r"\s{2,}\S").match(below):
-            break
-        elif not marked and (j > at + 6 or rx(r"\S+\.java:\d+: |\d+ (?:error|warning)").match(below)):
+        elif (marked and not rx(r"\s{2,}\S").match(below)) or (
+            not marked and (j > at + 6 or rx(r"\S+\.java:\d+: |\d+ (?:error|warning)").match(below))
+        ):
             break
         last = j
     if not marked:
@@ -44,9 +46,9 @@ def javac(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def maven(doc: Document, i: int, rule: Rule) -> Extracted:
     """`[ERROR] /src/A.java:[12,5] cannot find symbol`, and the `symbol:` lines after it."""
-    m = rx(r"(?<![^\s\[\]])(?:\[(\w+)\]\s{0,9})?((?:[A-Za-z]:)?[^\s:\[\]]+\.\w+):\[(\d+)(?:,(\d+))?\] (?:(error|warning): )?(.+)$").search(
-        doc.texts[i]
-    )
+    m = rx(
+        r"(?<![^\s\[\]])(?:\[(\w+)\]\s{0,9})?((?:[A-Za-z]:)?[^\s:\[\]]+\.\w+):\[(\d+)(?:,(\d+))?\] (?:(error|warning): )?(.+)$"
+    ).search(doc.texts[i])
     if m is None:
         return None
     last = i
@@ -75,7 +77,15 @@ def ecj(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last, message = j, text.strip()
     return finding(
-        doc, rule, i, last, message, severity=severity_of(m[1]), tool="ecj", file=m[2], line=number(m[3])
+        doc,
+        rule,
+        i,
+        last,
+        message,
+        severity=severity_of(m[1]),
+        tool="ecj",
+        file=m[2],
+        line=number(m[3]),
     )
 
 

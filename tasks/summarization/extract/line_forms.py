@@ -114,8 +114,8 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "tslint", "lint", "ERROR: (semicolon) src/a.ts[3, 5]: Missing semicolon",
     ),
     "brakeman": (
-        r"\.rb\s+[0-9]+\s+[A-Z].{0,200}\s(?:High|Medium|Weak)\b",
-        r"(?<!\S)(?P<file>\S+\.rb)\s+(?P<line>\d+)\s+(?P<code>[A-Z][\w -]{1,40}?)\s{2,30}(?P<message>\S.{0,400}?) (?P<severity>High|Medium|Weak)\b",
+        r"\.rb\s+[0-9]+\s+[A-Z].{0,400}\s(?:High|Medium|Weak)\b",
+        r"(?<!\S)(?P<file>\S+\.rb)\s+(?P<line>\d+)\s+(?:(?P<code>[A-Z][\w -]{1,40}?)\s{2,30})?(?P<message>\S.{0,400}?) (?P<severity>High|Medium|Weak)\b",
         "brakeman", "lint", "app/a.rb   13      Command Injection       General Possible command injection near line 13: x   High",
     ),
     "cpplint": (
@@ -205,7 +205,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "❌  /src/A.swift:3:5: cannot find 'x' in scope",
     ),
     "tapsvlint": (
-        r"^vint: |\.vim:[0-9]+:[0-9]+: ", rf"(?<!\S)(?P<file>\S+\.vim):(?P<line>\d+):(?P<column>\d+): (?P<message>.+)", "vint", "lint",
+        r"^vint: |\.vim:[0-9]+:[0-9]+: ", r"(?<!\S)(?P<file>\S+\.vim):(?P<line>\d+):(?P<column>\d+): (?P<message>.+)", "vint", "lint",
         "a.vim:3:5: Undefined variable: foo (see :help E738)",
     ),
 }  # fmt: skip

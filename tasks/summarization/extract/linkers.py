@@ -16,12 +16,13 @@ _PLACE = r"(?<![^\s:()])([^\s:()]+\.\w+):(?:(\d+)|\(\.[^)]*\))(?::\d+)?:? "
 def symbol(doc: Document, i: int, rule: Rule) -> Extracted:
     """`a.o: in function `main': a.c:3: undefined reference to `foo'`, multiple definitions."""
     text = doc.texts[i]
-    m = rx(r"((?:undefined reference to|undefined symbol:?|multiple definition of|duplicate symbol:?|unresolved external).+)").search(text)
+    m = rx(
+        r"((?:undefined reference to|undefined symbol:?|multiple definition of|duplicate symbol:?|unresolved external).+)"
+    ).search(text)
     if m is None or rx(r"\berror: (?:ld|linker)").search(text):
         return None
-    place = None
-    for place in rx(_PLACE).finditer(text[: m.start()]):
-        pass
+    places = list(rx(_PLACE).finditer(text[: m.start()]))
+    place = places[-1] if places else None
     first = last = i
     for j, above in doc.back(i - 1, 2):
         if rx(r": in function [`'‘].*:$").search(above):
@@ -32,7 +33,9 @@ def symbol(doc: Document, i: int, rule: Rule) -> Extracted:
         if not rx(r">>> |\s+>>> ").match(below.removeprefix("ld.lld: ")):
             break
         last = j
-        place = place or rx(r">>> (?:referenced|defined) (?:by|in|at) (?:.*\()?([^\s:()]+\.\w+):(\d+)").search(below)
+        place = place or rx(
+            r">>> (?:referenced|defined) (?:by|in|at) (?:.*\()?([^\s:()]+\.\w+):(\d+)"
+        ).search(below)
     return finding(
         doc, rule, first, last, m[1].strip(), severity=Severity.ERROR, file=place[1] if place else "",
         line=number(place[2]) if place else None,
@@ -49,12 +52,24 @@ def missing(doc: Document, i: int, rule: Rule) -> Extracted:
     message = m[2]
     if "returned" in message and "exit status" in message:
         return finding(doc, rule, i, i, message, tool=m[1], weight=2, role="cascade")
-    said = rx(r"(?i)warning:|note:|cannot|could ?n[o']t|not found|fail|error|undefined|multiple|duplicate|incompatible|unable|unknown|unrecognized|relocation|no such|bad|invalid|overflow|unresolved|missing|skipping").search(doc.texts[i])
-    if said is None or rx(r": in function [`'‘].*:$").search(message) or message.startswith("symbol(s) not found"):
+    said = rx(
+        r"(?i)warning:|note:|cannot|could ?n[o']t|not found|fail|error|undefined|multiple|duplicate|incompatible|unable|unknown|unrecognized|relocation|no such|bad|invalid|overflow|unresolved|missing|skipping"
+    ).search(doc.texts[i])
+    if (
+        said is None
+        or rx(r": in function [`'‘].*:$").search(message)
+        or message.startswith("symbol(s) not found")
+    ):
         return None
     warning = "warning:" in doc.texts[i] or "skipping incompatible" in message
     return finding(
-        doc, rule, i, i, message, severity=Severity.WARNING if warning else Severity.ERROR, tool=m[1]
+        doc,
+        rule,
+        i,
+        i,
+        message,
+        severity=Severity.WARNING if warning else Severity.ERROR,
+        tool=m[1],
     )
 
 

@@ -18,7 +18,11 @@ def shellcheck(doc: Document, i: int, rule: Rule) -> Extracted:
     first = i
     for j, text in doc.forward(i + 1, 40):
         mark = text.find("^")
-        m = rx(r"\^-*\^?-* ?(SC\d{4})(?: \((\w+)\))?: (.+)$").match(text, mark) if mark >= 0 else None
+        m = (
+            rx(r"\^-*\^?-* ?(SC\d{4})(?: \((\w+)\))?: (.+)$").match(text, mark)
+            if mark >= 0
+            else None
+        )
         if m is None:
             if not text.strip() and found:
                 break
@@ -86,7 +90,9 @@ def phpstan(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def psalm(doc: Document, i: int, rule: Rule) -> Extracted:
     """`ERROR: UndefinedMethod - src/a.php:12:5 - Method X does not exist (see …)`, the source."""
-    m = rx(r"(ERROR|INFO|WARNING): (\w+) - (\S+?):(\d+):(\d+) - (.+?)(?: \(see https?://\S+\))?$").search(doc.texts[i])
+    m = rx(
+        r"(ERROR|INFO|WARNING): (\w+) - (\S+?):(\d+):(\d+) - (.+?)(?: \(see https?://\S+\))?$"
+    ).search(doc.texts[i])
     if m is None:
         return None
     shown = i + 1 < len(doc) and doc.texts[i + 1].strip()
@@ -115,7 +121,16 @@ def sqlfluff(doc: Document, i: int, rule: Rule) -> Extracted:
         message += " " + more[1].strip()
         last = j
     return finding(
-        doc, rule, i, last, message, tool="sqlfluff", file=file, line=number(m[1]), column=number(m[2]), code=m[3]
+        doc,
+        rule,
+        i,
+        last,
+        message,
+        tool="sqlfluff",
+        file=file,
+        line=number(m[1]),
+        column=number(m[2]),
+        code=m[3],
     )
 
 

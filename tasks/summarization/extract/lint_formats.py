@@ -41,7 +41,10 @@ def located(doc: Document, i: int, rule: Rule) -> Extracted:
     found = diagnosis(doc.texts[i])
     if found is None or found.severity is None or not found.message:
         return None
-    if not (starts_line(found.before) or rx(r"(?i)(?:error|warn\w*|note|info|\be|\bw)\W*(?:in )?$").search(found.before)):
+    if not (
+        starts_line(found.before)
+        or rx(r"(?i)(?:error|warn\w*|note|info|\be|\bw)\W*(?:in )?$").search(found.before)
+    ):
         return None
     return _made(doc, i, rule, found)
 
@@ -54,7 +57,9 @@ def bare_position(doc: Document, i: int, rule: Rule) -> Extracted:
     found = diagnosis(text)
     if found is None or len(found.message) < 4 or not starts_line(found.before):
         return None
-    if rx(_TALK).match(found.message) or rx(r"://|\d+:\d+:\d+").search(text[: len(found.before) + 12]):
+    if rx(_TALK).match(found.message) or rx(r"://|\d+:\d+:\d+").search(
+        text[: len(found.before) + 12]
+    ):
         return None
     if found.column is None:
         if "/" not in found.file and not known_extension(found.file):
@@ -136,9 +141,9 @@ def worded(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def quoted(doc: Document, i: int, rule: Rule) -> Extracted:
     """`"file", line 12: message` of old Unix compilers, and `file "x", line 3`."""
-    m = rx(r"^\s*(?:\w+: )?[Ff]?i?l?e? ?\"([^\"]+)\", line (\d+)(?:[.,](?: col(?:umn)? )?(\d+))?: (.+)").search(
-        doc.texts[i]
-    )
+    m = rx(
+        r"^\s*(?:\w+: )?[Ff]?i?l?e? ?\"([^\"]+)\", line (\d+)(?:[.,](?: col(?:umn)? )?(\d+))?: (.+)"
+    ).search(doc.texts[i])
     if m is None:
         return None
     word = rx(r"(?i)(?:\d+-\d+ \(\w\) )?(error|warning|note)\b:?\s*").match(m[4])
@@ -179,7 +184,9 @@ def attributes(doc: Document, i: int, rule: Rule) -> Extracted:
         if again and fields.get("file", "").endswith(again.file) and not again.before:
             message = f"{again.code} {again.message}" if again.code else again.message
     else:
-        m = rx(r"^\s*(error|warning|info) file=(\S+) message=(.*?)(?: line=(\d+))?(?: column=(\d+))?$").search(text)
+        m = rx(
+            r"^\s*(error|warning|info) file=(\S+) message=(.*?)(?: line=(\d+))?(?: column=(\d+))?$"
+        ).search(text)
         if m is None:
             return None
         word, message = m[1], m[3]

@@ -75,9 +75,10 @@ def heading(doc: Document, i: int) -> str:
     for _, text in doc.back(i - 1, GROUP_LINES):
         if not text or text.isspace():
             return ""
-        if text[0] in " \t0123456789" and rx(r"\s*(?:\d+:\d+|\d+ [|]|[|]|\s)").match(text):
-            if not rx(r"\s{0,8}[^\s:]*[/.][^\s:]*$").match(text) or rx(r"\s*\d+:\d+").match(text):
-                continue
+        if text[0] in " \t0123456789" and (
+            rx(r"\s*\d+:\d+").match(text) or not rx(r"\s{0,8}[^\s:]*[/.][^\s:]*$").match(text)
+        ):
+            continue
         if rx(_ENTRY).match(text) and rx(r"\s*(?:ERROR|WARNING|error|warning):").match(text):
             continue
         name = text.strip().removeprefix("File: ").rstrip(":").strip()
@@ -92,9 +93,9 @@ def heading(doc: Document, i: int) -> str:
 
 def biome(doc: Document, i: int, rule: Rule) -> Extracted:
     """biome: `src/a.js:1:2 lint/style/useConst FIXABLE ━━━━`, then `  × message` and a frame."""
-    m = rx(r"(?<!\S)([^\s:]+)(?::(\d+):(\d+))? ((?:lint|format|parse|assist|organizeImports|internalError|check|ci|suppressions)\S*)\s.{0,60}━{3,}").search(
-        doc.texts[i]
-    )
+    m = rx(
+        r"(?<!\S)([^\s:]+)(?::(\d+):(\d+))? ((?:lint|format|parse|assist|organizeImports|internalError|check|ci|suppressions)\S*)\s.{0,60}━{3,}"
+    ).search(doc.texts[i])
     if m is None:
         return None
     plain, at = view(doc, i, doc.texts[i][: m.start()])

@@ -32,7 +32,9 @@ def mypy(doc: Document, i: int, rule: Rule) -> Extracted:
     message, code = found.message, found.code
     last = _wrapped(plain, at)
     if last > at:
-        code, message = code_of(" ".join([message, *(t.strip() for t in plain.texts[at + 1 : last + 1])]))
+        code, message = code_of(
+            " ".join([message, *(t.strip() for t in plain.texts[at + 1 : last + 1])])
+        )
     last = excerpt_end(plain, last)
     for j, text in plain.forward(last + 1, 12):  # pretty mypy wraps, pyright indents reasons
         if not rx(r"\s{4,}\S").match(text) or diagnosis(text):
@@ -53,7 +55,11 @@ def _wrapped(doc: Document, i: int) -> int:
     for j, text in doc.forward(i + 1, 6):
         if is_caret(doc.texts[j + 1] if j + 1 < len(doc) else "") and j > i + 1:
             return j - 1
-        if not rx(r"[^\s]").match(text) or diagnosis(text) or rx(r"Found \d|\S+: note:").match(text):
+        if (
+            not rx(r"[^\s]").match(text)
+            or diagnosis(text)
+            or rx(r"Found \d|\S+: note:").match(text)
+        ):
             return i
         if rx(r"\[[\w-]+\]$").search(text):
             return j
@@ -68,7 +74,9 @@ def formatter(doc: Document, i: int, rule: Rule) -> Extracted:
         return finding(
             doc, rule, i, i, "would reformat", file=m[1].strip(), tool=command_tool(doc) or "black"
         )
-    m = rx(r"cannot format (.+?): (.+?)(?: (?:for target version \S+)?:? ?(\d+):(\d+): (.+))?$").search(text)
+    m = rx(
+        r"cannot format (.+?): (.+?)(?: (?:for target version \S+)?:? ?(\d+):(\d+): (.+))?$"
+    ).search(text)
     if m is None:
         return None
     return finding(
@@ -80,12 +88,18 @@ def formatter(doc: Document, i: int, rule: Rule) -> Extracted:
 def formatted(doc: Document, i: int, rule: Rule) -> Extracted:
     """`2 files would be reformatted, 1 file would fail to reformat.`"""
     counts = []
-    for n, words in rx(r"(\d{1,9}) files? (would be reformatted|would fail|failed|reformatted|left unchanged|already formatted|would be left unchanged)").findall(doc.texts[i]):
+    for n, words in rx(
+        r"(\d{1,9}) files? (would be reformatted|would fail|failed|reformatted|left unchanged|already formatted|would be left unchanged)"
+    ).findall(doc.texts[i]):
         counts.append((words.replace("would be ", ""), int(n)))
     bad = any(n and name in ("reformatted", "would fail", "failed") for name, n in counts)
     dry = "would" in doc.texts[i]
     return Tally(
-        command_tool(doc) or "black", rule.kind, doc.numbers[i], bad and dry or "fail" in doc.texts[i], tuple(counts)
+        command_tool(doc) or "black",
+        rule.kind,
+        doc.numbers[i],
+        (bad and dry) or "fail" in doc.texts[i],
+        tuple(counts),
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.blocks import bare
 from slipstream.tasks.summarization.extract.common import number, rx
+from slipstream.tasks.summarization.extract.stack import bare
 from slipstream.tasks.summarization.model import Severity
 
 COLOR = r"(?:\x1b\[[0-9;]*[mK])*"
@@ -192,9 +192,7 @@ def diagnosis(text: str) -> Diagnosis | None:
         if word:
             short = {"e": "error", "w": "warning", "i": "info"}
             severity = severity_of(short.get(word[1].lower(), word[1]))
-    return Diagnosis(
-        place.file, place.line, place.column, severity, code, message, place.before
-    )
+    return Diagnosis(place.file, place.line, place.column, severity, code, message, place.before)
 
 
 def starts_line(before: str) -> bool:
@@ -211,7 +209,7 @@ _GUTTER = r"%?\s*(?:[>❱→]\s*)?(?:\d+\s*(?:\||│|┃|┆)|(?:\||│|┃|┆|
 def is_caret(text: str) -> bool:
     """Whether a line only points at the source line above it (with a remark, perhaps)."""
     body = text.lstrip(" \t0123456789|│·%")
-    if body.startswith("~") or body.startswith("-"):
+    if body.startswith(("~", "-")):
         rest = body.lstrip("~- \t")
         return rest.startswith("^") or (not rest and "~" in body)
     return body.startswith("^")
@@ -259,7 +257,9 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def view(doc: Document, i: int, prefix: str, back: int = 40, ahead: int = 120) -> tuple[Document, int]:
+def view(
+    doc: Document, i: int, prefix: str, back: int = 40, ahead: int = 120
+) -> tuple[Document, int]:
     """The document around line `i` without the prefix that a CI system put before each line.
 
     Returns:

@@ -84,16 +84,16 @@ def unpositioned(doc: Document, i: int, rule: Rule) -> Extracted:
         r"^(?:\d{4}-\S+Z )?(?:\s*\d+>)?((?:\s*[A-Za-z]:)?[^:\"<>|]{0,300}): (?:Command line )?(fatal error|error|warning|message) ([A-Z]{1,8}\d{2,6})\s?: (.+)$"
     ).search(doc.texts[i])
     if m is None:
-        m = rx(r"^()\s*(?:\w+>)?(fatal error|error|warning) ((?:CS|MSB|NU|NETSDK|LNK|FS|BC|CA|TS|AD|MC|RC|C)\d{3,6})\s?: (.+)$").search(
-            doc.texts[i]
-        )
+        m = rx(
+            r"^()\s*(?:\w+>)?(fatal error|error|warning) ((?:CS|MSB|NU|NETSDK|LNK|FS|BC|CA|TS|AD|MC|RC|C)\d{3,6})\s?: (.+)$"
+        ).search(doc.texts[i])
     if m is None:
         return None
     message, project = _without_project(m[4])
-    tool, kind = tool_of(doc, "", m[3])
+    tool = tool_of(doc, "", m[3])[0]
     file = m[1].strip() if "." in m[1] else ""
     if m[3].startswith("TS"):
-        tool, kind = "tsc", "compiler"
+        tool = "tsc"
     return finding(
         doc, rule, i, i, message, severity=severity_of(m[2]), tool=tool if tool != "lint" else "msbuild",
         kind="compiler", file=file, code=m[3], name=project,
@@ -104,7 +104,8 @@ def count(doc: Document, i: int, rule: Rule) -> Extracted:
     """`    3 Error(s)` with `12 Warning(s)` above; `Build failed with 2 error(s) in 1.2s`."""
     text = doc.texts[i]
     counts = [
-        (word.lower() + "s", int(n)) for n, word in rx(r"(\d{1,9}) ([Ee]rror|[Ww]arning)\(s\)").findall(text)
+        (word.lower() + "s", int(n))
+        for n, word in rx(r"(\d{1,9}) ([Ee]rror|[Ww]arning)\(s\)").findall(text)
     ]
     if len(counts) == 1 and counts[0][0] == "errors" and "Build" not in text:
         above = rx(r"(\d{1,9}) Warning\(s\)").search(doc.texts[i - 1]) if i else None

@@ -15,7 +15,9 @@ from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tall
 def closing(doc: Document, i: int, rule: Rule) -> Extracted:
     """`error: could not compile `x` due to 2 previous errors; 1 warning emitted`."""
     text = doc.texts[i]
-    m = rx(r"could not compile [`'\"]?([^`'\"\s]+)|[`']([^`']+)[`'] \([^)]*\) generated|aborting due to").search(text)
+    m = rx(
+        r"could not compile [`'\"]?([^`'\"\s]+)|[`']([^`']+)[`'] \([^)]*\) generated|aborting due to"
+    ).search(text)
     if m is None and "emitted" not in text:
         return None
     errors = rx(r"\b(?:(\d{1,9}) )?previous error(?:s)?").search(text)
@@ -28,7 +30,19 @@ def closing(doc: Document, i: int, rule: Rule) -> Extracted:
     failed = "could not compile" in text or "aborting" in text
     said = Tally(rule.tool, rule.kind, doc.numbers[i], failed, tuple(counts), note=text.strip())
     if "could not compile" in text:
-        return [said, finding(doc, rule, i, i, text.strip().removeprefix("error: "), severity=Severity.ERROR, weight=1, role="cascade")]
+        return [
+            said,
+            finding(
+                doc,
+                rule,
+                i,
+                i,
+                text.strip().removeprefix("error: "),
+                severity=Severity.ERROR,
+                weight=1,
+                role="cascade",
+            ),
+        ]
     return said
 
 
@@ -49,7 +63,9 @@ def plain_error(doc: Document, i: int, rule: Rule) -> Extracted:
             if not rx(r"Caused by:|\s{2,}(?:=|\S)|Please|note: |help: ").match(following):
                 break
             continue
-        if not rx(r"\s+\S|Caused by:|note: |help: |\.\.\.|required by|perhaps|location searched|\|").match(text):
+        if not rx(
+            r"\s+\S|Caused by:|note: |help: |\.\.\.|required by|perhaps|location searched|\|"
+        ).match(text):
             break
         last = j
     severity = Severity.ERROR if m[1] == "error" else Severity.WARNING
@@ -63,7 +79,9 @@ def _after(doc: Document, i: int) -> str:
 
 def manifest(doc: Document, i: int, rule: Rule) -> Extracted:
     """`error: failed to …` of cargo and its `Caused by:` paragraphs."""
-    m = rx(r"\berror: (failed to .+|no matching package .+|package .+|the lock file .+|multiple .+|.+ is not a .+)$").search(doc.texts[i])
+    m = rx(
+        r"\berror: (failed to .+|no matching package .+|package .+|the lock file .+|multiple .+|.+ is not a .+)$"
+    ).search(doc.texts[i])
     if m is None or ("`" not in m[1] and not rx(r"Caused by:|\s+-->").match(_after(doc, i))):
         return None  # cargo quotes with backticks; git, too, says "failed to …"
     last = block_end(doc, i)

@@ -13,13 +13,16 @@ _MARK = r"^(.*?\[(error|warn|info)\] )"
 def sbt(doc: Document, i: int, rule: Rule) -> Extracted:
     """`[error] /src/A.scala:6:10: message`, more of it, the source and the caret."""
     m = rx(
-        _MARK + r"(?:## )?((?:[A-Za-z]:)?/?[^\s:\[\]]+\.(?:scala|java|sc|sbt|kt|groovy|py))(?::(\d+)(?::(\d+))?)?: (\S.*)$"
+        _MARK
+        + r"(?:## )?((?:[A-Za-z]:)?/?[^\s:\[\]]+\.(?:scala|java|sc|sbt|kt|groovy|py))(?::(\d+)(?::(\d+))?)?: (\S.*)$"
     ).match(doc.texts[i])
     if m is None:
         return None
     last = _marked_end(doc, i, m[1]) if m[4] else i
     severity = severity_of(m[2])
-    style = rx(r"(?i)does not match the regular expression|length|magic|whitespace|header|public method").search(m[6])
+    style = rx(
+        r"(?i)does not match the regular expression|length|magic|whitespace|header|public method"
+    ).search(m[6])
     return finding(
         doc, rule, i, last, m[6], severity=severity, file=m[3], line=number(m[4]), column=number(m[5]) or _column(doc, i, last, m[1]),
         tool="scalastyle" if style and last == i else "javac" if m[3].endswith("java") else "scalac",
@@ -34,7 +37,9 @@ def _marked_end(doc: Document, i: int, mark: str) -> int:
         if not text.startswith(mark.rstrip()):
             break
         body = text[len(mark) :]
-        if rx(r"\S+\.\w+:\d+|(?:\d+|one|two|three|four) (?:error|warning)s? found|\(|Total time|-- ").match(body):
+        if rx(
+            r"\S+\.\w+:\d+|(?:\d+|one|two|three|four) (?:error|warning)s? found|\(|Total time|-- "
+        ).match(body):
             break
         last = j
         if is_caret(body):

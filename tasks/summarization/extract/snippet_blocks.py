@@ -18,9 +18,7 @@ from slipstream.tasks.summarization.extract.located import (
 from slipstream.tasks.summarization.extract.toolnames import command_tool, tool_of
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
-_ARROW = (
-    r"^(.*?)(?:-->|╭─+\[?|┌─+|,-+\[|╭▸|╭╴|→)\s*((?:[A-Za-z]:[\\/])?[^\s:\[\]][^:\[\]]{0,300}?):(\d+)(?:[:.](\d+))?(?:-[\d:]+)?(?=\s|\]|$)"
-)
+_ARROW = r"^(.*?)(?:-->|╭─+\[?|┌─+|,-+\[|╭▸|╭╴|→)\s*((?:[A-Za-z]:[\\/])?[^\s:\[\]][^:\[\]]{0,300}?):(\d+)(?:[:.](\d+))?(?:-[\d:]+)?(?=\s|\]|$)"
 _LEVEL = (
     r"^(.*?)(?<![\w/.-])(fatal|[Ee]rror|ERROR|[Ww]arning|WARNING|[Nn]ote|[Hh]int|[Hh]elp|[Ii]nfo|advice|[×✖⚠☞ℹ!])"
     r"(?:\[([^\]]+)\])?(?::| ?(?=\[)|(?<=[×✖⚠☞ℹ!]))\s*(\S.*)$"
@@ -62,15 +60,15 @@ def arrow(doc: Document, i: int, rule: Rule) -> Extracted:
 def _lint_of(doc: Document, i: int, last: int) -> str:
     """rustc names a lint in a note: `#[warn(unused_imports)]`, clippy in its link."""
     for text in doc.texts[i : last + 1]:
-        m = rx(r"#\[(?:warn|deny|forbid)\(([\w:]+)\)\]|rust-clippy/\S*#(\w+)|`-[DWF] ([\w:-]+)`").search(text)
+        m = rx(
+            r"#\[(?:warn|deny|forbid)\(([\w:]+)\)\]|rust-clippy/\S*#(\w+)|`-[DWF] ([\w:-]+)`"
+        ).search(text)
         if m:
             return m[1] or (f"clippy::{m[2]}" if m[2] else m[3].replace("-", "_"))
     return ""
 
 
-def _head(
-    doc: Document, i: int, indent: str
-) -> tuple[int, str, tuple[Severity, str, str] | None]:
+def _head(doc: Document, i: int, indent: str) -> tuple[int, str, tuple[Severity, str, str] | None]:
     """Index, prefix and (severity, code, message) of the line that opens the block."""
     for j, text in doc.back(i - 1, HEAD_LINES):
         m = rx(_LEVEL).match(text)
@@ -102,7 +100,9 @@ def _block_end(doc: Document, i: int) -> tuple[int, int]:
     shown: int | None = None
     for j, text in doc.forward(i + 1, 100):
         stripped = text.strip()
-        if is_gutter(text) or rx(r"\s*(?:\d+ [│|]|= (?:note|help|warning)|\.\.\.$|[╰└`┴]|[╭┌]─?|,-|:::|::: )").match(text):
+        if is_gutter(text) or rx(
+            r"\s*(?:\d+ [│|]|= (?:note|help|warning)|\.\.\.$|[╰└`┴]|[╭┌]─?|,-|:::|::: )"
+        ).match(text):
             last = j
             continue
         if rx(r"\s*-->|\s*:::").match(text):

@@ -13,7 +13,9 @@ _OPEN_LINES = 400
 def error(doc: Document, i: int, rule: Rule) -> Extracted:
     r"""`! Undefined control sequence.` or `./a.tex:12: …`, then `l.12 \foo` and what follows it."""
     text = doc.texts[i]
-    m = rx(r"^(?:.*?\s)?(?:! {0,2}(?:==> )?|(\S+\.(?:tex|sty|cls|ltx|bib|aux|toc|def)):(\d+): )(.*)$").match(text)
+    m = rx(
+        r"^(?:.*?\s)?(?:! {0,2}(?:==> )?|(\S+\.(?:tex|sty|cls|ltx|bib|aux|toc|def)):(\d+): )(.*)$"
+    ).match(text)
     if m is None:
         return None
     last, line = i, m[2]
@@ -46,7 +48,9 @@ def _reading(doc: Document, i: int) -> str:
     """The file that TeX has open: the last `(file` above without its `)`."""
     depth = 0
     for _, text in doc.back(i - 1, _OPEN_LINES):
-        tokens = rx(r"\((?:\"([^\"]+)\"|(\.{0,2}/?[^\s(){}]*\.(?:tex|sty|cls|ltx|def|cfg|aux|toc|bbl|fd|clo)))?|\)").findall(text)
+        tokens = rx(
+            r"\((?:\"([^\"]+)\"|(\.{0,2}/?[^\s(){}]*\.(?:tex|sty|cls|ltx|def|cfg|aux|toc|bbl|fd|clo)))?|\)"
+        ).findall(text)
         closing = rx(r"[()]").findall(text)
         if len(closing) > 200:
             return ""
@@ -64,12 +68,16 @@ def _reading(doc: Document, i: int) -> str:
 
 def warning(doc: Document, i: int, rule: Rule) -> Extracted:
     """`LaTeX Warning: Reference `x' on page 1 undefined on input line 12.`, wrapped at column 79."""
-    m = rx(r"(?:^|\s)((?:LaTeX|pdfTeX|LaTeX Font|Package \S+|Class \S+) [Ww]arning)(?: \([^)]*\))?: (.+)$").search(doc.texts[i])
+    m = rx(
+        r"(?:^|\s)((?:LaTeX|pdfTeX|LaTeX Font|Package \S+|Class \S+) [Ww]arning)(?: \([^)]*\))?: (.+)$"
+    ).search(doc.texts[i])
     if m is None:
         return None
     message, last = m[2], i
     for j, text in doc.forward(i + 1, 6):
-        if not text.strip() or (len(doc.texts[j - 1]) < 79 and not rx(r"\(\w+\)\s{2,}").match(text)):
+        if not text.strip() or (
+            len(doc.texts[j - 1]) < 79 and not rx(r"\(\w+\)\s{2,}").match(text)
+        ):
             break
         message += rx(r"^\(\w+\)\s+").sub(" ", text)
         last = j
@@ -82,7 +90,9 @@ def warning(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def box(doc: Document, i: int, rule: Rule) -> Extracted:
     r"""`Overfull \hbox (12.3pt too wide) in paragraph at lines 12--13`: taste, not trouble."""
-    m = rx(r"((?:Over|Under)full \\[hv]box .+?) (?:in (?:paragraph|alignment) at|detected at) lines? (\d+)").search(doc.texts[i])
+    m = rx(
+        r"((?:Over|Under)full \\[hv]box .+?) (?:in (?:paragraph|alignment) at|detected at) lines? (\d+)"
+    ).search(doc.texts[i])
     if m is None:
         return None
     return finding(

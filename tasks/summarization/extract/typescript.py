@@ -90,7 +90,7 @@ def found(doc: Document, i: int, rule: Rule) -> Extracted:
     rest = rx(r"(\d{1,9}) (warnings?|hints?|errors?)").findall(text[m.end() :])
     counts += [(word.rstrip("s") + "s", int(value)) for value, word in rest]
     problems = any(n for name, n in counts if name in ("errors", "problems", "issues"))
-    return Tally("tsc" if "file" in text or text.rstrip().endswith((".", "errors")) else rule.tool, "compiler", doc.numbers[i], problems, tuple(counts))
+    return Tally(rule.tool, rule.kind, doc.numbers[i], problems, tuple(counts))
 
 
 RULES: tuple[Rule, ...] = (
