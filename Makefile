@@ -67,6 +67,6 @@ $(VENV)/.editable: pyproject.toml constraints.txt | $(BIN)/python
 # every start of `slip` 10 ms of the 80 it may take. A left build/ would add stale files.
 $(VENV)/.installed: pyproject.toml constraints.txt $(SOURCES) | $(BIN)/python
 	@rm -rf build $(VENV)/.editable
-	$(PIP) install -q -c constraints.txt --force-reinstall --no-deps . && $(PIP) install -q -c constraints.txt .
+	$(PIP) install -q -c constraints.txt .
 	@rm -rf build
 	@touch $@
