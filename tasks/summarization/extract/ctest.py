@@ -71,7 +71,7 @@ def ctest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     )
 
 
-_GTEST_ENDS = r"^\[ (?:RUN  |     OK|  FAILED|  PASSED|-----|=====|  SKIPPED|DISABLED)|.+(?::\d+: Failure|\(\d+\): error:)\s*$|^\d+/\d+ Test +#"
+_GTEST_ENDS = r"^\[(?: +(?:RUN|OK|FAILED|PASSED|SKIPPED|DISABLED)|[-=]{8})|.+(?::\d+: Failure|\(\d+\): error:)\s*$|^\d+/\d+ Test +#"
 
 
 def gtest_failure(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -112,6 +112,12 @@ def xunit_block(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def nunit_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: str) -> Extracted:
     """NUnit's console: `1) Failed : Name` over the reason."""
+    traced = False
+    for n, (_, text) in enumerate(lines):
+        if traced and not text.strip():
+            lines = lines[:n]
+            break
+        traced = traced or text.lstrip().startswith("at ")
     return _read(doc, rule, i, lines, title.partition(" : ")[2].strip(), "nunit")
 
 

@@ -104,9 +104,7 @@ def jest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """A failed test of jest, marked with a dot; its suite is named above by FAIL."""
     head, _, title = doc.texts[i].partition("● ")
     title = title.strip()
-    if head.strip().endswith((":", "|")) or rx(r"^(?:Console|Deprecation Warning|\d+ )").match(
-        title
-    ):
+    if head.strip().endswith(":") or rx(r"^(?:Console|Deprecation Warning|\d+ )").match(title):
         return None
     prefix = head.rstrip(" ") if head.strip() else ""
     lines = block(doc, i, _JEST_ENDS, prefix, limit=500)

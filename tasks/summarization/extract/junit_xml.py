@@ -7,7 +7,7 @@ import re
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.blocks import Lines, blamed, focus, frames, tally
 from slipstream.tasks.summarization.extract.common import finding, number, rx
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity
+from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
 
 _ATTRIBUTE = r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')"""
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
@@ -53,6 +53,7 @@ def _tag(doc: Document, i: int, at: int) -> str:
 def failure(doc: Document, i: int, rule: Rule) -> Extracted:
     """Failures and errors that begin on this line, and on the lines on which those end."""
     found: list[Finding] = []
+    counted = suite(doc, i, rule) if "<testsuite" in doc.texts[i] else None
     at = 0
     while len(found) < 200:
         m = rx(r"<(failure|error)(?=[\s>/])").search(doc.texts[i], at)
@@ -66,7 +67,7 @@ def failure(doc: Document, i: int, rule: Rule) -> Extracted:
         end = doc.index(one.span[1])
         if end is not None and end > i:
             i, at = end, doc.texts[end].rfind(f"</{m[1]}>") + 1 if m[1] in doc.texts[end] else 0
-    return found or None
+    return [*found, *([counted] if isinstance(counted, Tally) else [])] or None
 
 
 def _failure(doc: Document, i: int, rule: Rule, at: int, kind: str) -> Finding | None:
@@ -114,7 +115,7 @@ def _failure(doc: Document, i: int, rule: Rule, at: int, kind: str) -> Finding |
     last = lines[-1][0] if lines else i
     return finding(
         doc, rule, start, last, message, code=own.get("type", "") or ("" if kind == "failure" else kind),
-        name=f"{cls}.{test}" if cls else test, file=file, line=line, stack=tuple(f for _, f in stack),
+        name=f"{cls}.{test}" if cls else test, weight=20, file=file, line=line, stack=tuple(f for _, f in stack),
         focus=focus(doc, start, i, blame[0] if blame else None),
     )  # fmt: skip
 
@@ -194,7 +195,7 @@ def suite(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES = (
     Rule(
-        "junitxml.failure", r"<(?:failure|error)[ />\t]", "junit xml", "test", Severity.ERROR, failure, 20,
+        "junitxml.failure", r"<(?:failure|error)[ />\t]", "junit xml", "test", Severity.ERROR, failure, 31,
         examples=('<failure message="1 != 2" type="AssertionError">',),
     ),
     Rule(

@@ -108,8 +108,9 @@ def surefire_block(doc: Document, i: int, rule: Rule) -> Extracted:
     text = doc.texts[i]
     if "Tests run:" in text:
         return _surefire_class(doc, i, rule)
-    m = rx(
-        r"(?P<tag>\[ERROR\] +)?(?P<name>\S[^<]*?)(?: --)? +Time elapsed: .*<<< (?P<what>FAILURE|ERROR)!"
+    elapsed = r"(?P<name>\S[^<]*?)(?: --)? +Time elapsed: .*<<< (?:FAILURE|ERROR)!"
+    m = rx(r"\[ERROR\] +" + elapsed).search(text) or rx(
+        r"(?:^|(?<=\| )|(?<=\dZ ))" + elapsed
     ).search(text)
     if not m:
         return None
@@ -256,7 +257,14 @@ def scalatest_block(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     prefix = doc.texts[i][: m.start()]
     depth = len(m["indent"])
-    lines = block(doc, i, rf"^(?:\[\w+\] )? {{0,{depth}}}(?:\S)", prefix, limit=200, blanks=1)
+    lines = block(
+        doc,
+        i,
+        rf"^(?:\[\w+\] {{1,{depth + 1}}}\S|(?!\[\w+\] ) {{0,{depth}}}\S)",
+        prefix,
+        limit=200,
+        blanks=1,
+    )
     body = [(k, rx(_TAG).sub("", t)) for k, t in lines[1:]]
     body = [
         (

@@ -22,6 +22,7 @@ _ENDS = (
     r"There (?:was|were) \d+ |Failures:$|Pending:$|Incomplete:$|Ran \d+ tests?|\d+ tests?, \d+ |"
     r"npm (?:ERR!|error) |error Command failed|The command \"|travis_time:|lerna ERR!|##\[|"
     r"Coverage (?:report|summary)|=+ Coverage|=+$|-+\|-+|Slowest tests|Run options:)"
+    r"|^(?:Failure|Error|Skipped):\s*$"
 )
 
 
@@ -33,6 +34,8 @@ def numbered(doc: Document, i: int, rule: Rule) -> Extracted:
     if not m:
         return None
     prefix = doc.texts[i][: m.start()]
+    if prefix.endswith("|"):
+        prefix += " "
     lines = block(doc, i, _ENDS, prefix, limit=900)
     title = (m["title"] or "").rstrip()
     reader = _reader(doc, i, lines, title)

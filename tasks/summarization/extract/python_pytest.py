@@ -298,7 +298,7 @@ RULES = (
     ),
     Rule(
         "pytest.line",
-        HEAD + r"[^ :]+\.py:[0-9]+: (?:[A-Za-z_.]*(?:Error|Exception|Failed|Exit|Interrupt)\b|assert )",
+        HEAD + r"[^ :]+\.py:[0-9]+: (?:[A-Za-z_.]*(?:Error|Exception|ExceptionGroup|Failed|Exit|Interrupt)\b|assert )",
         "pytest", "test", Severity.ERROR, pytest_line, 14,
         examples=("/src/test_a.py:3: AssertionError: no", "/src/test_a.py:3: assert 1 == 2"),
     ),

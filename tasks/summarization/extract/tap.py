@@ -22,12 +22,14 @@ def not_ok(doc: Document, i: int, rule: Rule) -> Extracted:
     if not m or rx(_TODO).search(doc.texts[i]):
         return None
     head = doc.texts[i][: m.start()]
+    if rx(r"(?:^|\s)ok \d").search(head):
+        return None
     prefix = head if head.strip() else ""
     indent = len(head) if not prefix else 0
     lines = block(
         doc,
         i,
-        r"^(?!\s*#|\s+)|^\s*(?:not )?ok\b|^\s*# (?:Subtest|tests|pass|fail|failed)\b",
+        r"^(?!\s*#|\s|$)|^\s*(?:not )?ok\b|^\s*# (?:Subtest|tests|pass|fail|failed)\b",
         prefix,
         limit=200,
     )
