@@ -200,6 +200,8 @@ def _plain_is_secret(
         return value.isdigit() and len(value) >= least and any(p in key.lower() for p in passwords)
     if shell:
         return True
+    if op == ":" and not spaced:  # `pass:translate/2`, `libsecret-1-0:amd64`
+        return looks_random(value) or (first and whole and "/" not in value)
     if not _rx(_CODE + "$").match(value):  # neither a name nor an attribute
         return whole or not spaced or looks_random(value)
     if "." in value or "->" in value or "::" in value or value[0] in "&*@":

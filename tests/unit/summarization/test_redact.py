@@ -67,6 +67,7 @@ SECRETS = [
     ("password = {}", "hunter2", None),
     ("  password: {}", "swordfish", None),
     ("dbPassword: {}", "hunter2", None),
+    ("password:{}", "hunter2", None),
     ('{{"user": "bob", "password": "{}", "id": 7}}', "hunter2", None),
     (r"{{\"user\": \"bob\", \"password\": \"{}\", \"id\": 7}}", "hunter2", None),
     ('connect(host="x", password="{}", port=1)', "s3cr3t!", None),
@@ -144,6 +145,8 @@ Token::new(TokenKind::Eof)
 Authorization: required
 KeyError: 'SECRET_KEY'
 secretary: bob
+Unpacking libsecret-1-0:amd64 (0.16-0ubuntu1)
+  elixir_erl_pass:translate/2
 APCallbackManagerFactory
 TESTS_PASS=1200
 if password != confirm_password:
