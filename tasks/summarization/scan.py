@@ -28,13 +28,17 @@ FAMILIAR = 8
 """So many lines alike but for their digits keep their surroundings; later ones stand alone."""
 FIRST_BYTES, LAST_BYTES = 6 << 20, 3 << 20
 """Bytes of surroundings kept: the first ones, and the newest ones in a ring."""
+RECENT_BYTES = 4 << 20
+"""Bytes of blocks that wait for what comes after them, where their lines are very long."""
 FIRST_HITS, LAST_HITS = 15_000, 5_000
 """Matched lines that are read one by one, of each combination of rules; the ones between are
 counted. One rule that matches everywhere so takes no room from the others."""
 ALL_HITS, FEW_HITS = 45_000, 500
 """Past so many in all, a combination gets only a few."""
-TEMPLATES = 50_000
-"""Distinct lines, digits aside, that are remembered."""
+TEMPLATES, TEMPLATE_BYTES = 50_000, 16 << 20
+"""Distinct lines, digits aside, that are remembered, and their bytes."""
+KEY = 250
+"""Bytes of a line by which it is told whether its like was there before."""
 _DIGITS = b"0123456789"
 
 
@@ -82,6 +86,10 @@ class Scanner:
         self._familiar: dict[bytes, int] = {}
         self._dense = False
         self._templates: dict[bytes, tuple[int, ...]] = {}
+        self._template_bytes = 0
+        self._counted: tuple[bytes, int, set[int], int] | None = None
+        """The newest block, where lines of it were only counted: its bytes, the number of its
+        first line, the lines that were read, and how many were counted."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -104,6 +112,7 @@ class Scanner:
         """Scan what is left and build the document."""
         for block in self._blocks.finish():
             self._block(block)
+        self._read_newest()
         if self._whole is not None:
             runs: Iterable[tuple[int, bytes]] = [(1, b"".join(b for b, _, _ in self._whole))]
         else:
@@ -127,16 +136,17 @@ class Scanner:
         first = self.lines + 1
         count = block.count(b"\n") + (not block.endswith(b"\n"))
         self._binary = self._binary or (first == 1 and b"\0" in block[:8192])
+        counted, self._counted = self._sure.dropped, None
         matches = self._dense_matches(block, first) if self._dense else None
         if matches is None:
             matches = self._matches(block, first)
-        self._dense = len(matches) * 4 > count and self._sure.full + self._guesses.full > 0
-        for line, rules in matches.items():
-            if any(self._known[rule] for rule in rules):
-                self._sure.add(line, rules)
-                self.errors += any(self._error[rule] for rule in rules)
-            else:
-                self._guesses.add(line, rules)
+        counted = self._sure.dropped - counted
+        if counted:
+            self._counted = (block, first, set(matches), counted)
+        many = (len(matches) + counted) * 4 > count
+        self._dense = many and self._sure.full + self._guesses.full > 0
+        self._add(matches)
+        self.errors += sum(any(self._error[r] for r in rules) for rules in matches.values())
         self.lines += count
         if self._whole is not None:
             self._whole.append((block, first, matches))
@@ -146,6 +156,18 @@ class Scanner:
                     self._retain(*old)
         else:
             self._retain(block, first, matches)
+
+    def _add(self, matches: dict[int, tuple[int, ...]]) -> None:
+        for line, rules in matches.items():
+            (self._sure if any(self._known[r] for r in rules) else self._guesses).add(line, rules)
+
+    def _read_newest(self) -> None:
+        """Read the matches of the last block where they were counted: the end tells the most."""
+        if self._counted is not None:
+            block, first, read, counted = self._counted
+            self._sure.dropped -= counted
+            matches = self._matches(block, first)
+            self._add({line: rules for line, rules in matches.items() if line not in read})
 
     def _matches(self, block: bytes, first: int) -> dict[int, tuple[int, ...]]:
         """Rules that matched, by line number."""
@@ -169,7 +191,7 @@ class Scanner:
         return lines
 
     def _dense_matches(self, block: bytes, first: int) -> dict[int, tuple[int, ...]] | None:
-        """Matches of the lines that are unlike all before; the others are counted.
+        """Matches of the lines that are unlike all that matched before; the others are counted.
 
         Where most lines match, the callback for each match would be the bottleneck. None where
         most lines differ, so that nothing would be won.
@@ -178,26 +200,23 @@ class Scanner:
         keys = block.translate(None, _DIGITS).split(b"\n")
         alike = Counter(keys)
         new = [key for key in alike if key not in templates]
-        if len(new) * 2 > len(keys) or len(templates) + len(new) > TEMPLATES:
+        more = sum(map(len, new))
+        room = len(templates) + len(new) <= TEMPLATES
+        if len(new) * 2 > len(keys) or not room or self._template_bytes + more > TEMPLATE_BYTES:
             return None
-        if new:
-            lines = block.split(b"\n")
-            where = {key: keys.index(key) for key in new} if len(new) < 8 else _first(keys, new)
-            sample = sorted(where.values())
-            found = self._matches(b"\n".join([lines[at] for at in sample]), 0)
-            by_line = {sample[i]: rules for i, rules in found.items()}
-            for key, at in where.items():
-                templates[key] = by_line.get(at, ())
-        result = {}
+        self._template_bytes += more
         for key, count in alike.items():
-            if rules := templates[key]:
-                fresh = key in where if new else False
-                if fresh:
-                    result[first + where[key]] = rules
-                self._sure.dropped += count - fresh
-                if any(self._error[rule] for rule in rules):
-                    self.errors += count - fresh
-        return result
+            if rules := templates.get(key):
+                self._sure.dropped += count
+                self.errors += count * any(self._error[rule] for rule in rules)
+        # A line may match by its digits alone, so those whose like did not match are scanned again.
+        unknown = [at for at, key in enumerate(keys) if not templates.get(key)]
+        lines = block.split(b"\n")
+        found = self._matches(b"\n".join([lines[at] for at in unknown]), 0)
+        templates.update(dict.fromkeys(new, ()))
+        for i, rules in found.items():
+            templates[keys[unknown[i]]] = rules
+        return {first + unknown[i]: rules for i, rules in found.items()}
 
     def _retain(self, block: bytes, first: int, matches: dict[int, tuple[int, ...]]) -> None:
         """Keep the surroundings of the matches of a block of a large log."""
@@ -207,26 +226,13 @@ class Scanner:
         if matches:
             lines = block.split(b"\n")
             for line in matches:
-                key = lines[line - first].translate(None, _DIGITS)
+                key = lines[line - first][:KEY].translate(None, _DIGITS)
                 seen = familiar.get(key, 0)
                 if seen or len(familiar) < TEMPLATES:
                     familiar[key] = seen + 1
                 near = seen < FAMILIAR
                 spans.append((line - BEFORE, line + AFTER) if near else (line, line + 2))
         self._keep.block(block, first, lines, spans)
-
-
-def _first(keys: list[bytes], wanted: list[bytes]) -> dict[bytes, int]:
-    """Index of the first occurrence of each wanted key."""
-    left = set(wanted)
-    where: dict[bytes, int] = {}
-    for at, key in enumerate(keys):
-        if key in left:
-            left.discard(key)
-            where[key] = at
-            if not left:
-                break
-    return where
 
 
 class _Bounded:
@@ -275,6 +281,7 @@ class _Keeper:
         """The last line that is kept."""
         self._recent: deque[tuple[int, bytes]] = deque()
         self._recent_lines: deque[int] = deque()
+        self._recent_size = 0
 
     def block(
         self, block: bytes, first: int, lines: list[bytes] | None, spans: list[tuple[int, int]]
@@ -298,8 +305,12 @@ class _Keeper:
                 self._until = max(self._until, end)
         self._recent.append((first, block))
         self._recent_lines.append(count)
-        while len(self._recent) > 1 and sum(self._recent_lines) - self._recent_lines[0] >= TAIL:
-            self._recent.popleft()
+        self._recent_size += len(block)
+        while len(self._recent) > 1 and (
+            self._recent_size > RECENT_BYTES
+            or sum(self._recent_lines) - self._recent_lines[0] >= TAIL
+        ):
+            self._recent_size -= len(self._recent.popleft()[1])
             self._recent_lines.popleft()
 
     def runs(self) -> list[tuple[int, bytes]]:
