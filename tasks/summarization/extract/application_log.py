@@ -54,8 +54,10 @@ def entry(doc: Document, i: int, rule: Rule) -> Extracted:
     text = doc.texts[i]
     if i + 1 < len(doc) and _trace_follows(doc, i):
         return None
+    if rule.name == "log.dated" and not rx(_TIME).search(text[:60]):
+        return None
     level = rx(r"\b(" + _WORD + r")\b").search(text) or rx(
-        r"(?i)[\[\s:|](error|fatal|critical|crit|err|alert|emerg|panic|warn|warning|fail)[\]:\s|]"
+        r"(?i)[\[\s:|Z](error|fatal|critical|crit|err|alert|emerg|panic|warn|warning|fail)[\]:\s|]"
     ).search(text)
     severity = _LEVELS.get(level[1].lower(), Severity.ERROR) if level else Severity.ERROR
     if rule.severity is Severity.WARNING or severity is Severity.WARNING:
@@ -254,7 +256,7 @@ RULES: tuple[Rule, ...] = (
         examples=("2024/01/01 10:00:00 [warn] 12#12: hm",),
     ),
     Rule(
-        "log.dated", r"\d{4}[-/]\d\d[-/]\d\d.{0,60}\b(?:error|fatal|critical)(?:\x1b\[[0-9;]*m)?(?:\t|: | \|)", "log", "log",
+        "log.dated", r"(?:\t|Z |\] |\d )(?:error|fatal|critical)(?:\t|: | \|)", "log", "log",
         extract=entry, weight=11,
         examples=("2024-01-01T10:00:00.000Z\terror\tapp/x.go:12\tboom",),
     ),

@@ -148,7 +148,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "docker.daemon", r"Error response from daemon: |Cannot connect to the Docker daemon|pull access denied for |"
-        r"manifest (?:for \S+ |unknown)|toomanyrequests: |no basic auth credentials|"
+        r"manifest (?:for |unknown)|toomanyrequests: |no basic auth credentials|"
         r"[Dd]ockerfile parse error|failed to read dockerfile|unable to prepare context|"
         r"COPY failed: |ADD failed: |executor failed running \[|invalid reference format",
         "docker", "build", weight=18,
@@ -156,8 +156,8 @@ RULES: tuple[Rule, ...] = (
                   "COPY failed: file not found in build context"),
     ),
     Rule(
-        "compose.service", r"Service '[^']+' failed to build|dependency failed to start|ERROR: for \S+ |"
-        r"\bexited with code [1-9]\d*\s*$|container \S+ is unhealthy|no such service: ",
+        "compose.service", r"Service '.+' failed to build|dependency failed to start|ERROR: for |"
+        r"\bexited with code [1-9]|is unhealthy|no such service: ",
         "docker-compose", "build", weight=15,
         examples=("web_1 exited with code 1", "dependency failed to start: container db is unhealthy"),
     ),

@@ -81,14 +81,13 @@ RULES: tuple[Rule, ...] = (
         examples=("npm ERR! code ELIFECYCLE", "npm error code E404"),
     ),
     Rule(
-        "yarn.command", r"error(?:\x1b\[[0-9;]*m)* Command (?:\"[^\"]*\" )?(?:failed with exit code|failed with signal|\".*\" not found)|"
-        r"error Command failed\.$",
-        "yarn", "build", weight=25,
+        "yarn.command", r"Command failed with (?:exit code|signal)|Command \".*\" not found|error Command failed\.",
+        "yarn", "build", weight=20,
         examples=("error Command failed with exit code 1.",),
     ),
     Rule(
-        "yarn.error", r"^(?:\x1b\[[0-9;]*m)*error(?:\x1b\[[0-9;]*m)* (?:An unexpected error occurred|Couldn't find|Received malformed|"
-        r"Your lockfile needs|[\w@/.-]+@\S+: The engine|Found incompatible module|Failed to apply patch|Incorrect integrity)",
+        "yarn.error", r"An unexpected error occurred: |Couldn't find (?:package|any versions)|Your lockfile needs to be|"
+        r"Found incompatible module|Received malformed response|: The engine \"",
         "yarn", "build", extract=paragraph, weight=20,
         examples=('error An unexpected error occurred: "https://x/y: Not found".',),
     ),
@@ -126,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         examples=('npm ERR! Missing script: "biuld"',),
     ),
     Rule(
-        "jake.failed", r"^(?:jake|cake) aborted\.|Task .{1,80} FAILED$", "build", "build", extract=failed, weight=12,
+        "jake.failed", r"^(?:jake|cake) aborted\.", "build", "build", extract=failed, weight=12,
         examples=("jake aborted.",),
     ),
 )  # fmt: skip

@@ -117,11 +117,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "shell.download",
         r"curl: \(\d+\) |wget: (?:unable|server returned|bad|can't|download timed)|"
-        r"ERROR \d{3}: [A-Z]|HTTP request sent, awaiting response\.\.\. [45]\d\d|"
+        r"ERROR [45]\d\d: |HTTP request sent, awaiting response\.\.\. [45]\d\d|"
         r"The requested URL returned error: [45]\d\d|[Ff]ailed to (?:download|fetch)\b|"
         r"[Cc]ould not download|[Dd]ownload failed|[Uu]nable to (?:download|fetch|connect to)\b|"
         r"[Cc]hecksum (?:mismatch|did not match|verification failed)|[Hh]ash (?:mismatch|sum mismatch)|"
-        r"(?:HTTP|[Ss]tatus|[Rr]esponse)(?: error)?(?: [Cc]ode)?:? (?:40[0134]|429|50[0234])\b",
+        r"(?:HTTP error|HTTP Error|[Ss]tatus code):? (?:40[0134]|429|50[0234])\b",
         "network", "command", weight=8,
         examples=("curl: (22) The requested URL returned error: 404 Not Found",
                   "2024-01-01 10:00:00 ERROR 404: Not Found.", "E: Failed to fetch http://x/y  404  Not Found"),
@@ -135,25 +135,12 @@ RULES: tuple[Rule, ...] = (
         examples=("tar: Error is not recoverable: exiting now",),
     ),
     Rule(
-        "shell.timeout",
-        r"\b(?:timed out (?:after|waiting)|[Tt]imeout (?:exceeded|expired)|exceeded (?:the )?(?:maximum |max )?time(?:out| limit)|"
-        r"process timed out|[Cc]ommand timed out|[Tt]ests? timed out|Operation timed out|execution expired)\b",
-        "shell", "command", weight=6,
-        examples=("Timed out after 30 s", "command timed out after 10 minutes"), caseless=True,
-    ),
-    Rule(
         "shell.arguments",
         r"^[\w./-]+(?: [\w-]+)?: error: (?:argument |unrecognized arguments|the following arguments|one of the arguments|"
         r"no such option|too few arguments|invalid choice|ambiguous option|option )|"
-        r"^Error: (?:No such (?:option|command)|Missing (?:argument|option|parameter)|Invalid value for|Got unexpected extra)",
+        r"^Error: (?:No such (?:option|command)|Missing (?:argument|option|parameter)|Invalid value for|Got unexpected extra)|"
+        r"flag provided but not defined: -|Illegal switch '",
         "shell", "command", extract=usage, weight=12,
         examples=("shop: error: argument --count: invalid int value: 'three'", "Error: No such option: --foo"),
-    ),
-    Rule(
-        "shell.usage",
-        r"flag provided but not defined: -|(?:unrecognized|unknown|invalid|illegal|bad) (?:option|argument|flag|switch|command|subcommand):? ?(?:-|'|`|\")|"
-        r"unrecognized arguments: |the following arguments are required: |[Ii]llegal switch '",
-        "shell", "command", weight=6, caseless=False,
-        examples=("flag provided but not defined: -trace", "tool: unrecognized option '--foo'"),
     ),
 )  # fmt: skip

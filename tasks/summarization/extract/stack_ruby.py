@@ -174,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         examples=("rake aborted!",),
     ),
     Rule(
-        "ruby.rails", r"(?:Error|Exception|NotFound|Invalid|Missing\w*) \(.+\):\s*$", "rails", "log",
+        "ruby.rails", r"(?:Error|Exception|NotFound|Invalid) \(.+\):", "rails", "log",
         extract=rails, weight=18,
         examples=("ActionView::Template::Error (undefined method `x' for nil:NilClass):",),
     ),
