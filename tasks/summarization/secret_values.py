@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 _AFTER = (
     r"(?P<suffix>[\w-]{0,40})(?P<close>\\{0,3}[\"'`]?\]?)(?P<gap>[ \t]{0,8})"
@@ -48,9 +49,33 @@ _DESCRIPTIONS = frozenset((
 ))  # fmt: skip
 """Last words of a name that speaks about a secret, such as `password_file`."""
 _KINDS = {"password": ("pass", "pwd", "contrase"), "token": ("token",), "key": ("key",)}
+_ENDINGS = ("key", "value", "hash", "text", "word", "wd", "phrase")
+"""What may follow a name without a boundary, as in `dbpass` + `word`."""
 _WEAK = "token"
 """A word that parsers use as well; its value has to look random."""
 _SURE_TOKEN = r"(?i)(?:access|auth|api|refresh|bearer|session|csrf|private|oauth|client)[_-]?token$"
+
+
+class _Plain(NamedTuple):
+    """A value without quotes, and how it stands in its line."""
+
+    key: str
+    value: str
+    op: str
+    after: str
+    """The character behind the value, if any."""
+    sure: bool
+    """The name alone says that it is a secret's."""
+    shell: bool
+    """`NAME=value`, as in a shell or an .env file."""
+    option: bool
+    """`--name value`."""
+    spaced: bool
+    """There is space around the operator."""
+    first: bool
+    """The name begins its line."""
+    whole: bool
+    """The value ends its line."""
 
 
 @cache
@@ -125,7 +150,8 @@ def _value(text: str, name: re.Match[str]) -> tuple[int, int, str] | None:
     line = max(text.rfind("\n", max(0, start - 64), start), start - 64) + 1
     first = not text[line:start].strip(" \t-{") and (line == 0 or text[line - 1] == "\n")
     whole = rest[:1] in ("", "\n", "\r") or rest in (",\n", ";\n", ",", ";")
-    if _plain_is_secret(key, value, rest[:1], sure, shell, option, spaced, op, first, whole):
+    plain = _Plain(key, value, op, rest[:1], sure, shell, option, spaced, first, whole)
+    if _plain_is_secret(plain):
         return end - len(value), end, kind
     return None
 
@@ -145,15 +171,7 @@ def _is_name(
         return False
     if suffix and suffix[0].islower() and word[-1].islower():  # secretary, tokens, passwordless
         tail = _rx(r"[a-z]+").match(suffix)
-        if tail is None or tail.group() not in (
-            "key",
-            "value",
-            "hash",
-            "text",
-            "word",
-            "wd",
-            "phrase",
-        ):
+        if tail is None or tail.group() not in _ENDINGS:
             return False
     parts = _rx(r"[A-Z]?[a-z]+|[A-Z]+").findall(suffix)
     return not parts or parts[-1].lower() not in _DESCRIPTIONS
@@ -176,50 +194,41 @@ def _quoted_is_secret(key: str, value: str, sure: bool) -> bool:
     return sure or looks_random(value)
 
 
-def _plain_is_secret(
-    key: str, value: str, after: str, sure: bool, shell: bool, option: bool, spaced: bool, op: str,
-    first: bool, whole: bool,
-) -> bool:  # fmt: skip
+def _plain_is_secret(found: _Plain) -> bool:
     """Decide about a value without quotes, which may just as well be code or prose."""
-    if (
-        len(value) < 3
-        or is_placeholder(value)
-        or _same(key, value)
-        or value.lower() in _NOT_SECRETS
-    ):
+    key, value, after, whole = found.key, found.value, found.after, found.whole
+    if len(value) < 3 or is_placeholder(value) or _same(key, value) or _is_path(value):
         return False
-    if _rx(r"[A-Za-z_][\w.]*\(").match(value) or (after and after in "([<{") or _is_path(value):
+    if value.lower() in _NOT_SECRETS or not any(c.isalnum() for c in value):
         return False
-    if not any(c.isalnum() for c in value) or (option and value.startswith("-")):
+    if _rx(r"[A-Za-z_][\w.]*\(").match(value) or (after and after in "([<{"):
+        return False  # a call, an index or a type
+    if found.option and value.startswith("-"):
         return False
-    if not sure:
+    if not found.sure:
         return looks_random(value)
     if _rx(r"[\d.,_-]+$").match(value):
         least = 6 if key.lower().endswith("_pass") else 4  # a count of tests that pass
         passwords = _KINDS["password"]
         return value.isdigit() and len(value) >= least and any(p in key.lower() for p in passwords)
-    if shell:
+    if found.shell:
         return True
-    if op == ":" and not spaced:  # `pass:translate/2`, `libsecret-1-0:amd64`
-        return looks_random(value) or (first and whole and "/" not in value)
-    if not _rx(_CODE + "$").match(value):  # neither a name nor an attribute
-        return whole or not spaced or looks_random(value)
-    if "." in value or "->" in value or "::" in value or value[0] in "&*@":
+    if found.op == ":" and not found.spaced:  # `pass:translate/2`, `libsecret-1-0:amd64`
+        return looks_random(value) or (found.first and whole and "/" not in value)
+    if not _rx(_CODE + "$").match(value):
+        return whole or not found.spaced or looks_random(value)
+    if _rx(r"[&*@]|.*(?:\.|->|::)").match(value):  # an attribute or a reference
         return looks_random(value)
     variable = not _rx(r".*\d.*[A-Za-z]|.*\d{3}").match(value)
-    if option:
+    if found.option:
         return not value.isupper()
-    if op == ":" and spaced:
-        named = first and whole and value[0].islower()
+    if found.op == ":":
+        named = found.first and whole and value[0].islower()
         return named or (whole and not variable) or looks_random(value)
-    if spaced:
+    if found.spaced:
         return whole and (not variable or any(c.isdigit() for c in value))
-    return not (variable and after and after in ",)]") and not _is_argument(key, value)
-
-
-def _is_argument(key: str, value: str) -> bool:
-    """Whether this is code like `password=user_password`, which passes a variable on."""
-    return value.isidentifier() and key.lower().strip("-_.") in value.lower()
+    passed_on = value.isidentifier() and key.lower().strip("-_.") in value.lower()
+    return not passed_on and not (variable and after and after in ",)]")
 
 
 def _same(key: str, value: str) -> bool:

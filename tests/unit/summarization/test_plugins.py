@@ -20,18 +20,12 @@ from slipstream.tasks.summarization.extract.driver import findings_of
 from slipstream.tasks.summarization.model import Finding, Rule, Severity
 
 ROOT = Path(__file__).resolve().parents[3]
-ROBOT = """\
-==============================================================================
-Login
-==============================================================================
-Valid Login                                                           | PASS |
-------------------------------------------------------------------------------
-Wrong Password                                                        | FAIL |
-Title should be 'Error' but was 'Welcome'.
-------------------------------------------------------------------------------
-Login                                                                 | FAIL |
-2 tests, 1 passed, 1 failed
-==============================================================================
+BENCH = """\
+[bench 03] voltage of the 5 V rail ....... OK
+[bench 04] current at idle ............... NOT OK
+    measured 18 mA
+    allowed  12 mA
+bench: 2 checks, 1 not ok
 """
 
 
@@ -144,7 +138,7 @@ def test_the_example_plugin_installs_and_summarises(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps"]
     target = ["--no-build-isolation", "--target", str(tmp_path / "site"), str(tmp_path / "plugin")]
     subprocess.run([*pip, *target], check=True, capture_output=True, text=True)
-    (tmp_path / "log").write_text(ROBOT)
+    (tmp_path / "log").write_text(BENCH)
     paths = [str(tmp_path / "site"), str(ROOT / "typings"), os.environ.get("PYTHONPATH", "")]
     program = (
         "import sys\nfrom pathlib import Path\n"
@@ -152,7 +146,7 @@ def test_the_example_plugin_installs_and_summarises(tmp_path: Path) -> None:
         "from slipstream.tasks.summarization.rules import ruleset\n"
         "from slipstream.tasks.summarization.extract.driver import findings_of\n"
         "for _ in range(2):\n"
-        "    rules = [r for r in ruleset(Path(sys.argv[1])).rules if r.tool == 'robot']\n"
+        "    rules = [r for r in ruleset(Path(sys.argv[1])).rules if r.tool == 'bench']\n"
         "    findings, tallies = findings_of(open(sys.argv[2]).read(), rules=rules)\n"
         "    print(len(rules), *findings[0][1:5], tallies[0].failed, tallies[0].counts, sep='|')\n"
     )
@@ -161,8 +155,8 @@ def test_the_example_plugin_installs_and_summarises(tmp_path: Path) -> None:
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
     said = (
-        "2|Wrong Password: Title should be 'Error' but was 'Welcome'.|robot|test|(6, 7)|True"
-        "|(('passed', 1), ('failed', 1))"
+        "2|current at idle: measured 18 mA, allowed 12 mA|bench|test|(2, 4)|True"
+        "|(('failed', 1), ('passed', 1))"
     )
     assert done.stdout.splitlines() == [said, said], done.stderr
 
