@@ -155,7 +155,7 @@ def test_the_example_plugin_installs_and_summarises(tmp_path: Path) -> None:
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
     said = (
-        "2|current at idle: measured 18 mA, allowed 12 mA|bench|test|(2, 4)|True"
+        "2|current at idle: measured 18 mA, allowed  12 mA|bench|test|(2, 4)|True"
         "|(('failed', 1), ('passed', 1))"
     )
     assert done.stdout.splitlines() == [said, said], done.stderr
