@@ -182,13 +182,12 @@ def hook(doc: Document, i: int, rule: Rule) -> Extracted:
     cut = text.find("...")
     if cut < 1 or i + 1 >= len(doc) or "- hook id" not in doc.texts[i + 1]:
         return None
-    last = i
+    name, last = text[:cut].strip(), i
     for j, text in doc.forward(i + 1, 4):
         if not rx(r".*- (?:hook id|exit code|duration|files were modified)").match(text):
             break
         last = j
     modified = any("files were modified" in text for text in doc.texts[i : last + 1])
-    name = text[:cut].strip()
     message = f"hook failed: {name}" + (" (files were modified)" if modified else "")
     return finding(doc, rule, i, last, message, tool="pre-commit", name=name)
 

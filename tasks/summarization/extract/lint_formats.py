@@ -41,6 +41,8 @@ def located(doc: Document, i: int, rule: Rule) -> Extracted:
     found = diagnosis(doc.texts[i])
     if found is None or found.severity is None or not found.message:
         return None
+    if rx(r"\d\d:\d\d:\d\d[,. ](?!.*Z )").search(found.before):
+        return None  # an application's log, which names where it was written
     if not (
         starts_line(found.before)
         or rx(r"(?i)(?:error|warn\w*|note|info|\be|\bw)\W*(?:in )?$").search(found.before)
@@ -92,7 +94,7 @@ def _made(doc: Document, i: int, rule: Rule, found: Diagnosis) -> Finding:
     plain, at = view(doc, i, found.before)
     last = excerpt_end(plain, at)
     if last + 1 < len(plain) and plain.texts[last + 1].startswith("Found:"):
-        last = block_end(plain, last + 1)  # hlint's before and after
+        last, tool, kind = block_end(plain, last + 1), "hlint", "lint"  # before and after
     elif severity != Severity.INFO:
         last = notes_end(plain, last, same=None if kind == "compiler" else (found.file, found.line))
         last = max(last, _details_end(plain, at, last))
@@ -189,8 +191,10 @@ def attributes(doc: Document, i: int, rule: Rule) -> Extracted:
         ).search(text)
         if m is None:
             return None
-        word, message = m[1], m[3]
-        fields = {"file": m[2], "line": m[4] or "", "col": m[5] or ""}
+        return finding(
+            doc, rule, i, i, m[3], severity=severity_of(m[1]), tool="scalastyle", file=m[2],
+            line=number(m[4]), column=number(m[5]),
+        )  # fmt: skip
     titled = rx(r"^(?:(\w+) \()?([\w./@-]+)\)?$").match(fields.get("title", ""))
     code, message = code_of(message)
     code = titled[2] if titled else code

@@ -40,6 +40,8 @@ def mypy(doc: Document, i: int, rule: Rule) -> Extracted:
         if not rx(r"\s{4,}\S").match(text) or diagnosis(text):
             break
         last = j
+    reason = rx(r"\((report\w+)\)$").search(plain.texts[last])
+    code = code or (reason[1] if reason else "")
     if found.severity != Severity.INFO:
         last = notes_end(plain, last, same=(found.file, found.line))
     tool = command_tool(doc) or ("pyright" if pyright else "mypy")
@@ -80,7 +82,7 @@ def formatter(doc: Document, i: int, rule: Rule) -> Extracted:
     if m is None:
         return None
     return finding(
-        doc, rule, i, i, f"cannot format: {m[2]}{': ' + m[5] if m[5] else ''}", file=m[1],
+        doc, rule, i, i, f"cannot format: {m[2].rstrip(':')}{': ' + m[5] if m[5] else ''}", file=m[1],
         line=number(m[3]), column=number(m[4]), tool="black",
     )  # fmt: skip
 

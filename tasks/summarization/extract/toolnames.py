@@ -37,6 +37,7 @@ _CODES = (
      r"|hicpp|abseil|llvm|portability)-", "clang-tidy"),
     (r"report[A-Z]", "pyright"),
     (r"clippy::", "clippy"),
+    (r"(Layout|Style|Lint|Metrics|Naming|Security|Rails|RSpec|Performance|Bundler|Gemspec)/", "rubocop"),
 )  # fmt: skip
 """Codes that one tool alone uses, whatever the file."""
 
