@@ -17,6 +17,18 @@ def script(doc: Document, i: int, rule: Rule) -> Extracted:
     return finding(doc, rule, i, i, text, file=file, line=number(match[2]) if file else None)
 
 
+_NAMES_A_TEST = (
+    r"^\s*(?:\[ *(?:RUN|OK|PASSED|SKIPPED)|ok \d|PASS\b|[\u2713\u2714\u221a] |test .* \.\.\. )"
+    r"|\b(?:PASS(?:ED)?|[Oo][Kk]|XFAIL|SKIP(?:PED)?)\s*(?:\([\d.]+ ?m?s\))?$|\w\.\w+::\w+"
+)
+
+
+def condition(doc: Document, i: int, rule: Rule) -> Extracted:
+    """A condition of the system, unless the line only names a test of it."""
+    text = doc.texts[i].strip()
+    return None if rx(_NAMES_A_TEST).search(text) else finding(doc, rule, i, i, text)
+
+
 def usage(doc: Document, i: int, rule: Rule) -> Extracted:
     """A command line that was refused, with the usage lines above."""
     first = i
@@ -83,7 +95,7 @@ RULES: tuple[Rule, ...] = (
         r"Memory cgroup out of memory|insufficient memory for the Java Runtime|"
         r"c\+\+: fatal error: Killed signal|(?:internal compiler|fatal) error: Killed|Killed \(program |"
         r"oom_reaper|memory allocation of \d+ bytes failed|\bexit(?:ed)?(?: with)?(?: code)? 137\b",
-        "shell", "command", Severity.FATAL, weight=18,
+        "shell", "command", Severity.FATAL, extract=condition, weight=18,
         examples=("Out of memory: Killed process 12 (node)", "g++: fatal error: Killed signal terminated program cc1plus",
                   "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"),
     ),
@@ -94,10 +106,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "shell.disk",
-        r"[Nn]o space left on device|[Dd]isk quota exceeded|[Nn]ot enough (?:disk )?space|"
+        r"[Nn]o space left on device|[Dd]isk quota exceeded|[Nn]ot enough (?:free )?disk space|"
         r"There is not enough space on the disk|\bENOSPC\b|Read-only file system|Too many open files|\bEMFILE\b|"
         r"fork: (?:retry: )?Resource temporarily unavailable|Input/output error",
-        "shell", "command", Severity.FATAL, weight=10,
+        "shell", "command", extract=condition, weight=10,
         examples=("write error: No space left on device",),
     ),
     Rule(
@@ -110,7 +122,7 @@ RULES: tuple[Rule, ...] = (
         r"unable to get local issuer certificate|self[- ]signed certificate|TLS handshake timeout|"
         r"Empty reply from server|[Tt]he remote end hung up|[Ee]arly EOF|i/o timeout|"
         r"SSL_ERROR_SYSCALL|[Aa]ddress already in use|\bEADDRINUSE\b|Received fatal alert",
-        "network", "command", weight=7,
+        "network", "command", extract=condition, weight=7,
         examples=("curl: (6) Could not resolve host: example.org",
                   "connect ECONNREFUSED 127.0.0.1:5432"),
     ),
@@ -122,7 +134,7 @@ RULES: tuple[Rule, ...] = (
         r"[Cc]ould not download|[Dd]ownload failed|[Uu]nable to (?:download|fetch|connect to)\b|"
         r"[Cc]hecksum (?:mismatch|did not match|verification failed)|[Hh]ash (?:mismatch|sum mismatch)|"
         r"(?:HTTP error|HTTP Error|[Ss]tatus code):? (?:40[0134]|429|50[0234])\b",
-        "network", "command", weight=8,
+        "network", "command", extract=condition, weight=8,
         examples=("curl: (22) The requested URL returned error: 404 Not Found",
                   "2024-01-01 10:00:00 ERROR 404: Not Found.", "E: Failed to fetch http://x/y  404  Not Found"),
     ),

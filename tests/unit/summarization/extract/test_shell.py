@@ -55,3 +55,15 @@ def test_a_refused_argument_has_its_usage() -> None:
 
 def test_killed_inside_a_sentence_is_not_a_kill() -> None:
     assert _all("Killed 3 mutants, 0 survived\nwe were Killed by it\n") == []
+
+
+def test_a_test_named_after_a_condition_is_no_failure() -> None:
+    assert (
+        _all(
+            "[ RUN      ] writes: No space left on device\n"
+            "ok 3 - Connection refused is retried\n"
+            "tests/net_test.py::test_connection_refused PASSED\n"
+            "test disk No space left on device ... ok\n"
+        )
+        == []
+    )
