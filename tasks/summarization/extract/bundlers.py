@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
          examples=("ERROR in ./src/index.js 3:8", "[tsl] ERROR in a.ts(3,5)")),
     Rule("babel.syntax", r"Error: .{0,300}\.\w{1,6}: .{1,500} \([0-9]+:[0-9]+\)", "babel", "compiler", Severity.ERROR, syntax, 19,
          examples=("SyntaxError: /src/a.js: Unexpected token (3:8)",)),
-    Rule("rollup.block", r"error during build:?\s*\r?$|^(?:\x1b\[[0-9;]*m)*\[!\] ", "rollup", "build", Severity.ERROR, rollup, 19,
+    Rule("rollup.block", r"error during build:?\s*\r?$|^(?:\x1b\[[0-9;]*m)*\[!\] ?(?:\(|.{0,40}Error)", "rollup", "build", Severity.ERROR, rollup, 19,
          examples=("error during build:", "[!] (plugin typescript) Error: Unexpected token")),
     Rule("webpack.unresolved", rf"{HEAD}Module not found: ", "webpack", "build", Severity.ERROR, unresolved, 18,
          examples=("Module not found: Can't resolve './x' in '/app/src'",)),

@@ -167,7 +167,7 @@ def crystal(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "terraform.error", rf"(?:│ {COLOR}|^{COLOR}\s?)(?:Error|Warning): {COLOR}\S", "terraform", "compiler", Severity.ERROR, terraform, 18,
+        "terraform.block", rf"(?:│ {COLOR}|^{COLOR}\s?)(?:Error|Warning): {COLOR}\S", "terraform", "compiler", Severity.ERROR, terraform, 18,
         examples=("│ Error: Unsupported argument", "Error: Invalid reference"),
     ),
     Rule(

@@ -84,7 +84,7 @@ RULES: tuple[Rule, ...] = (
         diagnostic, 18, examples=("./main.go:3:5: undefined: x", "vet: ./a.go:7:2: x declared and not used"),
     ),
     Rule(
-        "go.module",
+        "go.modules",
         rf"{HEAD}go: (?:[a-z./-]+@|[a-z-]+ |errors? |cannot |module |updates |inconsistent|go\.mod)"
         r"|^\s*package \S+ is not in |no required module provides package|import cycle not allowed|build constraints exclude all Go files|cannot find package \x22",
         "go", "compiler", Severity.ERROR, module, 17,

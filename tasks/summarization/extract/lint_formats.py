@@ -224,7 +224,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "located.bare",
-        rf"[A-Za-z_]:[0-9]{{1,6}}:[0-9]{{1,5}}[:\]\s\x1b]|\.[A-Za-z]\w{{0,9}}:[0-9]{{1,6}}[: \]\x1b]"
+        rf"[A-Za-z_]:[0-9]{{1,6}}:[0-9]{{1,5}}[:\]\s\x1b]|\.[A-Za-z]\w{{0,9}}:[0-9]{{1,6}}(?:[ \]\x1b]|:[ A-Za-z\x1b])"
         rf"|\.\w{{1,10}}\x1b\[[0-9;]*[mK]{COLOR}:{COLOR}[0-9]",
         "lint", "lint", Severity.ERROR, bare_position, 10,
         examples=("x.lua:5:17: trailing whitespace", "[a.proto:1:1] File name should be lower",

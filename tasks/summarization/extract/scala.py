@@ -98,14 +98,6 @@ def dotty(doc: Document, i: int, rule: Rule) -> Extracted:
     )  # fmt: skip
 
 
-def task(doc: Document, i: int, rule: Rule) -> Extracted:
-    """`[error] (Compile / compileIncremental) Compilation failed`: which task of sbt failed."""
-    m = rx(r"\[error\] \(([^()]+(?:\([^()]*\))?[^()]*)\) (.+)$").search(doc.texts[i])
-    if m is None:
-        return None
-    return finding(doc, rule, i, i, m[2], name=m[1], role="cascade")
-
-
 RULES: tuple[Rule, ...] = (
     Rule(
         "sbt.position",
@@ -119,9 +111,5 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "scalac.frame", r"-- (?:\[E[0-9]+\] )?.{0,80}(?:Error|Warning|Info)?: \S+:[0-9]+:[0-9]+ -", "scalac", "compiler", Severity.ERROR, dotty, 21,
         examples=("-- [E007] Type Mismatch Error: src/A.scala:3:15 -----------",),
-    ),
-    Rule(
-        "sbt.task", rf"\[{COLOR}error{COLOR}\]{COLOR} {COLOR}\([^()]{{2,80}}\) \S", "sbt", "build", Severity.ERROR, task, 15,
-        examples=("[error] (Compile / compileIncremental) Compilation failed",),
     ),
 )  # fmt: skip
