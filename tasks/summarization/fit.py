@@ -4,7 +4,7 @@ Shares of the room: errors at least 60 %, warnings at least 30 %, the rest for i
 class does not use goes down the order, and what is left over goes to the evidence of a failure.
 An item is shown whole or not at all. One that is longer than the limit of an item is shown by its
 most telling lines; where room is left over it is shown in full. One tool gets at most the limit of
-a section while others wait.
+a section while others wait. Of errors that do not fit the names or places are listed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ GOOD = 2.5
 """Worth from which evidence comes before warnings."""
 BRIEF = 160
 """Bytes of a finding in brief."""
+NAMES_BYTES = 1_500
+"""Bytes for the names or places of errors that are not shown."""
 AT_MOST = 100
 """Warnings and informations that are looked at."""
 
@@ -50,6 +52,8 @@ class Fitted(NamedTuple):
     left_infos: list[Finding]
     evidence: list[int]
     """Document indices of further lines that help to see why the command failed."""
+    names: str
+    """Names or places of errors that are not shown, as many as fit."""
 
 
 def fit(
@@ -83,9 +87,13 @@ def fit(
     for_warnings = min(_size(warning_items), int(room * WARNING_SHARE))
     for_infos = min(_size(info_items), int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
     left = room - for_warnings - for_infos
+    for_names = min(names_size(errors), NAMES_BYTES) if _size(error_items) > left else 0
+    left -= for_names
     for_evidence = min(evidence_size(doc, worth, GOOD), int(left * EVIDENCE_SHARE))
     shown_errors, left = _take(error_items, left - for_evidence, limits.section_bytes)
-    shown_errors, left = _lengthen(doc, shown_errors, left, log_id)
+    left_errors = _left(errors, shown_errors)
+    names = names_of(left_errors, for_names)
+    shown_errors, left = _lengthen(doc, shown_errors, left + for_names - size(names), log_id)
     shown = {i for one in shown_errors for i in one.lines}
     evidence, left = take(doc, worth, shown, left + for_evidence, GOOD)
     shown_warnings, left = _take(warning_items, left + for_warnings, limits.section_bytes)
@@ -95,9 +103,34 @@ def fit(
     more, left = take(doc, worth, shown.union(evidence), left, 0.0)
     return Fitted(
         shown_errors, shown_warnings, shown_infos,
-        _left(errors, shown_errors), _left(warnings, shown_warnings), _left(infos, shown_infos),
-        sorted({*evidence, *more}),
+        left_errors, _left(warnings, shown_warnings), _left(infos, shown_infos),
+        sorted({*evidence, *more}), names,
     )  # fmt: skip
+
+
+def name_of(finding: Finding) -> str:
+    """The failed test or target, else the place, else the line of the log."""
+    if finding.name:
+        return printable(finding.name)
+    if finding.file and finding.line:
+        return printable(f"{finding.file}:{finding.line}")
+    return f"line {finding.span[0]}"
+
+
+def names_size(findings: Sequence[Finding]) -> int:
+    """Bytes of the names of all findings."""
+    return sum(size(name_of(finding)) + 2 for finding in findings)
+
+
+def names_of(findings: Sequence[Finding], room: int) -> str:
+    """Names of findings in one paragraph of at most `room` bytes."""
+    names: list[str] = []
+    for name in dict.fromkeys(name_of(finding) for finding in findings):
+        room -= size(name) + 2
+        if room < 0:
+            break
+        names.append(name)
+    return ", ".join(names)
 
 
 def _size(items: Sequence[Item]) -> int:
@@ -113,8 +146,8 @@ def _take(items: Sequence[Item], room: int, section: int) -> tuple[list[Item], i
     """The items that fit, the first first, and the bytes that are left.
 
     At first no tool gets more than `section` bytes, so that one does not crowd out the others;
-    then what is left of the room is shared by rank. The root cause and what is fatal is shown in
-    brief where it does not fit otherwise.
+    then what is left of the room is shared by rank. The root cause and what is fatal are shown in
+    brief where they do not fit otherwise.
     """
     shown: dict[int, Item] = {}
     used: dict[str, int] = {}
@@ -122,17 +155,18 @@ def _take(items: Sequence[Item], room: int, section: int) -> tuple[list[Item], i
         for at, one in enumerate(items):
             if at in shown:
                 continue
-            cost, tool = size(one.text) + 1, one.finding.tool
-            if cost > room or used.get(tool, 0) + cost > one_tool_at_most:
-                if one.finding.role != "root" and one.finding.severity < Severity.FATAL:
-                    continue
-                one = brief(one.finding)
+            finding = one.finding
+            cost = size(one.text) + 1
+            fits = cost <= room and used.get(finding.tool, 0) + cost <= one_tool_at_most
+            needed = finding.role == "root" or finding.severity == Severity.FATAL
+            if needed and not fits:
+                one = brief(finding)
                 cost = size(one.text) + 1
-                if cost > room:
-                    continue
-            shown[at] = one
-            used[tool] = used.get(tool, 0) + cost
-            room -= cost
+                fits = cost <= room
+            if fits:
+                shown[at] = one
+                used[finding.tool] = used.get(finding.tool, 0) + cost
+                room -= cost
     return [shown[at] for at in sorted(shown)], room
 
 

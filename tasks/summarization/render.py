@@ -52,7 +52,7 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
         ("Warnings", fitted.warnings, fitted.left_warnings),
         ("Information", fitted.infos, fitted.left_infos),
     ):
-        parts += _section(title, items, left, log.id)
+        parts += _section(title, items, left, log.id, fitted.names if title == "Errors" else "")
     if fitted.evidence:
         title = "Other lines that may tell why" if analysis.failed else "Output"
         parts += _excerpt(title, doc, fitted.evidence, log.id)
@@ -96,7 +96,9 @@ def _said(tally: Tally) -> str:
     return f"{tally.tool}: {words}" if words else ""
 
 
-def _section(title: str, items: Sequence[Item], left: Sequence[Finding], log_id: str) -> list[str]:
+def _section(
+    title: str, items: Sequence[Item], left: Sequence[Finding], log_id: str, names: str
+) -> list[str]:
     if not items and not left:
         return []
     total = len(items) + len(left)
@@ -105,6 +107,8 @@ def _section(title: str, items: Sequence[Item], left: Sequence[Finding], log_id:
         first, last = min(f.span[0] for f in left), max(f.span[1] for f in left)
         where = f": slip log {log_id} --lines {first}:{last}" if log_id else ""
         parts.append(f"… {len(left)} of {total} are not shown{where}")
+        if names:
+            parts.append(f"  {names}")
     return parts
 
 
