@@ -195,7 +195,9 @@ def counts(text: str, names: dict[str, str]) -> tuple[tuple[str, int], ...]:
 def labelled(text: str, names: dict[str, str]) -> tuple[tuple[str, int], ...]:
     """Counts such as "Tests run: 4, Failures: 1", in the text's order."""
     found: dict[str, int] = {}
-    for word, value in rx(r"([A-Za-z]+(?: [a-z]+)?) *[:=] *(\d{1,9})").findall(text):
+    for word, value in rx(
+        r"\b([A-Za-z]{1,20}(?: [a-z]{1,20})?) {0,20}[:=] {0,20}(\d{1,9})"
+    ).findall(text):
         if name := names.get(word.lower()):
             found[name] = found.get(name, 0) + int(value)
     return tuple(found.items())

@@ -100,10 +100,11 @@ def tasty_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def alcotest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """Alcotest: a box with `[FAIL] suite 0 name.` and the output in it."""
-    m = rx(r"\[FAIL\]\s+(?P<suite>\S.*?)\s+(?P<n>\d+)\s+(?P<name>.+?)\s*│?\s*$").search(
-        doc.texts[i]
-    )
-    if not m or "│" not in doc.texts[i]:
+    if "│" not in doc.texts[i]:
+        return None
+    cells = " ".join(doc.texts[i].partition("[FAIL]")[2].strip(" │").split())
+    m = rx(r"^(?P<suite>\S.*?) (?P<n>\d+) (?P<name>.+)$").match(cells)
+    if not m:
         return None
     lines = block(doc, i + 1, r"^ ?[─└]{3,}\s*$|^┌", limit=80)[1:] if i + 2 < len(doc) else []
     said = [pair for pair in lines if pair[1].strip()]

@@ -28,14 +28,11 @@ _ENDS = (
 
 def numbered(doc: Document, i: int, rule: Rule) -> Extracted:
     """A numbered block of a runner's report."""
-    m = rx(r"(?:^|(?<=[\s|]))(?P<indent> *)(?P<number>\d+)\)(?: (?P<title>\S.*)|\s*)$").search(
-        doc.texts[i]
-    )
+    m = rx(r"(?:^|[\s|])(?P<number>\d{1,5})\)(?: (?P<title>\S.*)|\s*)$").search(doc.texts[i])
     if not m:
         return None
-    prefix = doc.texts[i][: m.start()]
-    if prefix.endswith("|"):
-        prefix += " "
+    before = doc.texts[i][: m.start("number")]
+    prefix = f"{head} " if (head := before.rstrip(" ")) else ""
     lines = block(doc, i, _ENDS, prefix, limit=900)
     title = (m["title"] or "").rstrip()
     reader = _reader(doc, i, lines, title)

@@ -231,7 +231,7 @@ def tap_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def bats_pretty(doc: Document, i: int, rule: Rule) -> Extracted:
     """bats with its pretty formatter: a cross and the name, the place and command below."""
-    m = rx(r"(?:^|\s)✗ (?P<name>\S.*?)(?:\s+\[?\d+(?:ms|s)?\]?)?\s*$").search(doc.texts[i])
+    m = rx(r"(?:^|\s)✗ (?P<name>\S.*)$").search(doc.texts[i].rstrip())
     if not m or i + 1 >= len(doc):
         return None
     lines = block(doc, i, r"^ [✓✗-] |^\d+ tests?, ", doc.texts[i][: m.start()], limit=60, blanks=1)
@@ -242,7 +242,8 @@ def bats_pretty(doc: Document, i: int, rule: Rule) -> Extracted:
         (t.strip() for k, t in lines[1:] if "' failed" in t or "`" in t), lines[-1][1].strip()
     )
     return finding(
-        doc, rule, i, lines[-1][0], reason, tool="bats", name=m["name"],
+        doc, rule, i, lines[-1][0], reason, tool="bats",
+        name=rx(r" \[?\d+(?:ms|s)?\]?$").sub("", m["name"]),
         file=place[1]["file"] if place else "", line=number(place[1]["line"]) if place else None,
     )  # fmt: skip
 
