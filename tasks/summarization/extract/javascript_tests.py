@@ -95,7 +95,7 @@ def _pointers(body: Lines) -> list[tuple[int, Frame]]:
 
 _JEST_ENDS = (
     r"^\s*(?:● |PASS |FAIL |RUNS |Test Suites: |Tests: |Snapshots: |Time: |Summary of all failing|-+\|-+|"
-    r"›? ?\d+ snapshots? |Jest did not exit|Jest: |A worker process has failed|Force exiting|=+ Coverage|"
+    r"›? ?\d+ snapshots? |Snapshot Summary|Jest did not exit|Jest: |A worker process has failed|Force exiting|=+ Coverage|"
     r"Ran all test suites|npm (?:ERR!|error) |error Command failed|\[\d+/\d+\])"
 )
 
@@ -244,6 +244,17 @@ def node_block(doc: Document, i: int, rule: Rule) -> Extracted:
     return found if found.file else found._replace(file=m["file"], line=number(m["line"]))
 
 
+def node_inline(doc: Document, i: int, rule: Rule) -> Extracted:
+    """node --test, spec reporter: the running report, which the list at the end repeats."""
+    m = rx(r"✖ (?P<name>\S.*) \([\d.]+ms\)").search(doc.texts[i])
+    if not m:
+        return None
+    depth = len(doc.texts[i]) - len(doc.texts[i].lstrip())
+    lines = block(doc, i, rf"^ {{0,{depth + 1}}}\S", limit=200)
+    found = _read(doc, rule, i, lines, lines[1:] or lines, m["name"], "node --test")
+    return found if len(lines) > 1 else found._replace(weight=12)
+
+
 def deno_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """deno test: `name => file:line:column` over `error: ...`."""
     m = rx(r"^(?P<name>.+) => (?P<file>\S+?):(?P<line>\d+):\d+\s*$").match(doc.texts[i])
@@ -376,6 +387,10 @@ RULES = (
     Rule(
         "node.block", r"(?:^|[ \t])test at .+:[0-9]+:[0-9]+\s*$", "node --test", "test", _E, node_block, 20,
         examples=("test at a.test.js:5:1",),
+    ),
+    Rule(
+        "node.inline", r"✖ [^ ].* \([0-9.]+ms\)", "node --test", "test", _E, node_inline, 19,
+        examples=("✖ adds (1.2ms)",),
     ),
     Rule(
         "deno.block", r" => (?:\x1b\[[0-9;]*m)*[^ ]+:[0-9]+:[0-9]+" + SGR + r"\s*$", "deno", "test", _E, deno_block, 20,

@@ -285,7 +285,7 @@ def pytest_progress(doc: Document, i: int, rule: Rule) -> Extracted:
 RULES = (
     Rule(
         "pytest.block", r"(?:^|[ m])_+ [^ _].* _+(?:\x1b\[[0-9;]*m)*\s*$", "pytest", "test",
-        Severity.ERROR, pytest_block, 20,
+        Severity.ERROR, pytest_block, 22,
         examples=(
             "____________________ test_add ____________________",
             "\x1b[31m\x1b[1m___________ TestA.test_b[1-2] ___________\x1b[0m",

@@ -158,7 +158,7 @@ def environment(doc: Document, i: int, rule: Rule) -> Extracted:
 RULES = (
     Rule(
         "unittest.block", r"(?:^|[ \t])(?:FAIL|ERROR|UNEXPECTED SUCCESS): [\w<(]", "unittest", "test",
-        Severity.ERROR, unittest_block, 20,
+        Severity.ERROR, unittest_block, 22,
         examples=("FAIL: test_add (test_a.TestA.test_add)", "ERROR: test_a.test_b"),
     ),
     Rule(
@@ -171,7 +171,7 @@ RULES = (
     ),
     Rule(
         "trial.block", r"(?:^|\s)\[(?:FAIL|ERROR)\]\s*$", "trial", "test", Severity.ERROR, trial_block,
-        20, examples=("[FAIL]",),
+        22, examples=("[FAIL]",),
     ),
     Rule(
         "doctest.block", r"(?:^|\s)Failed example:\s*$", "doctest", "test", Severity.ERROR,

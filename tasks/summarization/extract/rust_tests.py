@@ -164,7 +164,7 @@ _I = Severity.INFO
 
 RULES = (
     Rule(
-        "cargotest.block", r" (?:stdout|stderr) ----", "cargo test", "test", _E, cargo_block, 20,
+        "cargotest.block", r" (?:stdout|stderr) ----", "cargo test", "test", _E, cargo_block, 22,
         examples=("---- tests::adds stdout ----", "---- src/lib.rs - add (line 3) stdout ----"),
     ),
     Rule(
