@@ -19,6 +19,7 @@ from slipstream.storage.paths import DATABASE, make_private
 
 SCHEMA = "0001"  # the newest migration; they are numbered so that strings compare
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
+FEW_BYTES = 64 * 1024  # the index of a write-ahead log takes half of that
 BUSY_SECONDS = 5.0  # how long a statement waits for another process's transaction
 
 
@@ -63,7 +64,7 @@ def unusable(path: Path, error: Exception) -> StorageError:
         advice = "another program holds it; try again when that is done"
     elif "not a database" in reason or "malformed" in reason or "no such table" in reason:
         advice = "it is damaged; move it away, and the next command begins a new one"
-    elif "full" in reason or "No space" in reason:
+    elif "full" in reason or "No space" in reason or _full(path.parent):
         advice = "make room on its disk, or prune with `slip log prune`"
     else:
         advice = "see that its folder can be written, or set SLIPSTREAM_HOME to another folder"
@@ -134,9 +135,20 @@ def _open(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         connection.close()
         # SQLite needs to write beside a database with a write-ahead log even to read it.
-        if os.access(path.parent, os.W_OK) or _size(path.with_name(f"{path.name}-wal")):
+        writable = os.access(path.parent, os.W_OK) and not _full(path.parent)
+        if writable or _size(path.with_name(f"{path.name}-wal")):
             raise
     return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, isolation_level=None)
+
+
+def _full(folder: Path) -> bool:
+    """Whether SQLite finds no room for the files that it needs beside a database."""
+    import shutil
+
+    try:
+        return shutil.disk_usage(folder).free < FEW_BYTES
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int:
