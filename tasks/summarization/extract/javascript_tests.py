@@ -52,7 +52,7 @@ def _read(
         reason[1][1]
     ):
         message = f"{message}: {reason[1][1].strip()}"
-    if wanted and got and wanted[0] != at:
+    if wanted and got and wanted[0] != at and not wanted[1][0].endswith(","):
         message = (
             f"{message.rstrip(':')}: expected {wanted[1][1].strip()}, received {got[1][1].strip()}"
         )
