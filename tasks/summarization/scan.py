@@ -14,22 +14,20 @@ from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.engine import Engine
+from slipstream.tasks.summarization.keep import Keeper
 from slipstream.tasks.summarization.model import Rule, Severity
 from slipstream.tasks.summarization.read import Blocks
 from slipstream.tasks.summarization.text import clean
 
 WHOLE = 4 << 20
 """Bytes up to which a log is kept whole."""
-HEAD, TAIL = 500, 2000
-"""Lines kept of a large log's beginning and end."""
-BEFORE, AFTER = 60, 120
-"""Lines kept around a match in a large log."""
+WIDE = (60, 120)
+"""Lines kept before and after an error in a large log that is unlike those before."""
+NARROW, SURE, GUESS, ALIKE = (2, 8), (2, 8), (3, 5), (0, 2)
+"""The same for an error where room is short, for what else a format tells, for a guess by words,
+and for a line that is like others."""
 FAMILIAR = 8
 """So many lines alike but for their digits keep their surroundings; later ones stand alone."""
-FIRST_BYTES, LAST_BYTES = 6 << 20, 3 << 20
-"""Bytes of surroundings kept: the first ones, and the newest ones in a ring."""
-RECENT_BYTES = 4 << 20
-"""Bytes of blocks that wait for what comes after them, where their lines are very long."""
 FIRST_HITS, LAST_HITS = 15_000, 5_000
 """Matched lines that are read one by one, of each combination of rules; the ones between are
 counted. One rule that matches everywhere so takes no room from the others."""
@@ -81,7 +79,7 @@ class Scanner:
         self._whole: list[tuple[bytes, int, dict[int, tuple[int, ...]]]] | None = []
         """While small: each block with the number of its first line and its matches."""
         self._binary = False
-        self._keep = _Keeper()
+        self._keep = Keeper()
         self._sure, self._guesses = _Bounded(), _Bounded()
         self._familiar: dict[bytes, int] = {}
         self._dense = False
@@ -220,19 +218,27 @@ class Scanner:
 
     def _retain(self, block: bytes, first: int, matches: dict[int, tuple[int, ...]]) -> None:
         """Keep the surroundings of the matches of a block of a large log."""
-        spans: list[tuple[int, int]] = []
+        errors: list[tuple[int, int]] = []
+        others: list[tuple[int, int]] = []
         lines: list[bytes] | None = None
         familiar = self._familiar
         if matches:
             lines = block.split(b"\n")
-            for line in matches:
+            wide = WIDE if self._keep.roomy else NARROW
+            for line, rules in matches.items():
                 key = lines[line - first][:KEY].translate(None, _DIGITS)
                 seen = familiar.get(key, 0)
                 if seen or len(familiar) < TEMPLATES:
                     familiar[key] = seen + 1
-                near = seen < FAMILIAR
-                spans.append((line - BEFORE, line + AFTER) if near else (line, line + 2))
-        self._keep.block(block, first, lines, spans)
+                is_error = any(self._error[rule] for rule in rules)
+                if seen >= FAMILIAR:
+                    before, after = ALIKE
+                elif is_error:
+                    before, after = wide
+                else:
+                    before, after = SURE if any(self._known[rule] for rule in rules) else GUESS
+                (errors if is_error else others).append((line - before, line + after))
+        self._keep.block(block, first, lines, errors, others)
 
 
 class _Bounded:
@@ -265,81 +271,6 @@ class _Bounded:
         yield from self.first.items()
         for rules, lines in self._last.items():
             yield from ((line, rules) for line in lines)
-
-
-class _Keeper:
-    """Runs of lines of a large log: its head, its tail, and the surroundings of matches."""
-
-    def __init__(self) -> None:
-        self._first: list[tuple[int, bytes]] = []
-        self._last: deque[tuple[int, bytes]] = deque()
-        self._first_left = FIRST_BYTES
-        self._last_size = 0
-        self._until = HEAD
-        """Lines up to this one are wanted because of what came before them."""
-        self._kept = 0
-        """The last line that is kept."""
-        self._recent: deque[tuple[int, bytes]] = deque()
-        self._recent_lines: deque[int] = deque()
-        self._recent_size = 0
-
-    def block(
-        self, block: bytes, first: int, lines: list[bytes] | None, spans: list[tuple[int, int]]
-    ) -> None:
-        """Take a block, whose line numbers begin with `first`, and the spans wanted of it."""
-        if not block.endswith(b"\n"):
-            block += b"\n"
-        count = len(lines) - 1 if lines is not None else block.count(b"\n")
-        last = first + count - 1
-        if self._until >= first:
-            spans = [(first, self._until), *spans]
-        if spans:
-            if spans[-1][0] < first or any(start < first for start, _ in spans):
-                self._from_recent(min(start for start, _ in spans), first)
-            lines = block.split(b"\n") if lines is None else lines
-            for start, end in spans:
-                start = max(start, self._kept + 1, first)
-                stop = min(end, last)
-                if start <= stop:
-                    self._add(start, b"\n".join(lines[start - first : stop - first + 1]), stop)
-                self._until = max(self._until, end)
-        self._recent.append((first, block))
-        self._recent_lines.append(count)
-        self._recent_size += len(block)
-        while len(self._recent) > 1 and (
-            self._recent_size > RECENT_BYTES
-            or sum(self._recent_lines) - self._recent_lines[0] >= TAIL
-        ):
-            self._recent_size -= len(self._recent.popleft()[1])
-            self._recent_lines.popleft()
-
-    def runs(self) -> list[tuple[int, bytes]]:
-        """All that is kept, the tail included, ascending: (number of the first line, lines)."""
-        if self._recent:
-            last = self._recent[-1][0] + self._recent_lines[-1] - 1
-            self._from_recent(last - TAIL + 1, last + 1)
-        return [*self._first, *self._last]
-
-    def _from_recent(self, start: int, stop: int) -> None:
-        """Keep lines from `start` up to before `stop` of the blocks that just went by."""
-        start = max(start, self._kept + 1)
-        for (first, block), count in zip(self._recent, self._recent_lines, strict=True):
-            end = min(stop, first + count)
-            if (begin := max(start, first)) < end:
-                lines = block.split(b"\n")
-                self._add(begin, b"\n".join(lines[begin - first : end - first]), end - 1)
-                start = end
-
-    def _add(self, start: int, data: bytes, stop: int) -> None:
-        self._kept = stop
-        if self._first_left > 0:
-            self._first.append((start, data))
-            self._first_left -= len(data)
-            return
-        self._last.append((start, data))
-        self._last_size += len(data)
-        while self._last_size > LAST_BYTES and len(self._last) > 1:
-            self._last_size -= len(self._last.popleft()[1])
 
 
 def _document(
