@@ -54,12 +54,11 @@ def show(
     for option, count in (("--head", head), ("--tail", tail), ("--context", context)):
         if count is not None and count < 0:
             raise UsageError(f"{option} {count} must not be negative.")
+    wanted = line_range(lines) if lines is not None else None
     store = OutputStore(home())
     log = store.resolve(name)
-    first, last = 1, log.lines
-    if lines is not None:
-        first, last = line_range(lines)
-    elif head is not None:
+    first, last = wanted or (1, log.lines)
+    if head is not None:
         last = min(last, head)
     elif tail is not None:
         first = max(1, last - tail + 1)

@@ -10,6 +10,13 @@ from slipstream.cli import log, output
 from slipstream.storage.errors import UsageError
 from slipstream.storage.paths import home
 
+LIMIT = 50
+BELONGS = {
+    "ID": set(log.OPTIONS),
+    "list": {"--limit", "--json"},
+    "prune": {"--json", "--days", "--max-size", "--dry-run", "--force"},
+}
+
 
 def register(root: typer.Typer) -> None:
     """Add the command."""
@@ -32,7 +39,7 @@ def command(
     to: Annotated[
         str | None, typer.Option("--output", "-o", help="Write to a file instead.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", help="list: how many of the newest.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", help="list: how many of the newest.")] = LIMIT,
     json: Annotated[bool, typer.Option("--json", help="list, prune: print JSON.")] = False,
     days: Annotated[
         int | None, typer.Option("--days", help="prune: logs older than this; default 7.")
@@ -54,13 +61,21 @@ def command(
     slip log list
     slip log prune --days 3 --dry-run
     """
-    if name == "list":
+    kind = name if name in ("list", "prune") else "ID"
+    given = {
+        "--head": head, "--tail": tail, "--lines": lines, "--grep": grep, "--output": to,
+        "--context": context or None, "--limit": limit if limit != LIMIT else None,
+        "--json": json, "--days": days, "--max-size": max_size, "--dry-run": dry_run,
+        "--force": force,
+    }  # fmt: skip
+    for option, value in given.items():
+        if value is not None and value is not False and option not in BELONGS[kind]:
+            raise UsageError(f"{option} does not belong to slip log {kind}.")
+    if kind == "list":
         return listed(limit, json)
-    if name == "prune":
+    if kind == "prune":
         return prune(days, max_size, dry_run, force, json)
-    return log.show(
-        name, head=head, tail=tail, lines=lines, grep=grep, context=context, output=to
-    )
+    return log.show(name, head=head, tail=tail, lines=lines, grep=grep, context=context, output=to)
 
 
 def listed(limit: int, json: bool) -> int:
@@ -83,9 +98,7 @@ def listed(limit: int, json: bool) -> int:
     return 0
 
 
-def prune(
-    days: int | None, max_size: str | None, dry_run: bool, force: bool, json: bool
-) -> int:
+def prune(days: int | None, max_size: str | None, dry_run: bool, force: bool, json: bool) -> int:
     """Remove old logs, after asking."""
     from slipstream.storage.config.load import load
     from slipstream.storage.outputs.prune import prune as remove
