@@ -1,10 +1,11 @@
-"""Writes docs/cli.md and docs/configuration.md from the code: `make docs`.
+"""Writes docs/cli.md, docs/configuration.md and a part of docs/summarization.md: `make docs`.
 
 tests/unit/cli/test_docs.py fails when they are not what this would write.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from slipstream.storage.config.settings import BOUNDS, DEFAULTS
 
 HERE = Path(__file__).parent
 WIDTH = 88
+JSON_BEGIN = "<!-- json-schema: begin (made by `make docs` from summary.schema.json) -->\n"
+JSON_END = "<!-- json-schema: end -->\n"
 MADE = "<!-- Made by `make docs` from the code; a test holds it to that. -->\n"
 
 EXIT_STATUS = """\
@@ -136,6 +139,33 @@ def configuration_markdown() -> str:
     )
 
 
+def summarization_markdown() -> str:
+    """docs/summarization.md: the fields of the JSON, from its schema, between the markers."""
+    schema = json.loads((HERE / "summary.schema.json").read_text(encoding="utf-8"))
+    parts = [*_fields("the summary", schema)]
+    for name, definition in schema["$defs"].items():
+        parts += _fields(f"a {name}", definition)
+    page = (HERE / "summarization.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition(JSON_BEGIN)
+    _, _, after = rest.partition(JSON_END)
+    return before + JSON_BEGIN + "\n" + "\n".join(parts) + "\n" + JSON_END + after
+
+
+def _fields(what: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"| field of {what} | type | meaning |"
+    yield "| --- | --- | --- |"
+    for name, field in schema["properties"].items():
+        kind = field.get("type", "string")
+        shown = kind if isinstance(kind, str) else ", ".join(kind)
+        meaning = field["description"]
+        if below := field.get("properties"):
+            meaning += ": " + ", ".join(f"`{key}`" for key in below)
+        if target := field.get("items", {}).get("$ref"):
+            meaning += f"; see {target.rpartition('/')[2]} below"
+        yield f"| `{name}` | {shown} | {meaning} |"
+    yield ""
+
+
 def _helps(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
     context = typer.Context(
         command,
@@ -164,5 +194,9 @@ def _shown(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    (HERE / "cli.md").write_text(cli_markdown(), encoding="utf-8", newline="\n")
-    (HERE / "configuration.md").write_text(configuration_markdown(), encoding="utf-8", newline="\n")
+    for name, markdown in (
+        ("cli", cli_markdown),
+        ("configuration", configuration_markdown),
+        ("summarization", summarization_markdown),
+    ):
+        (HERE / f"{name}.md").write_text(markdown(), encoding="utf-8", newline="\n")

@@ -25,7 +25,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["cli", "configuration"])
+@pytest.mark.parametrize("name", ["cli", "configuration", "summarization"])
 def test_a_page_is_what_make_docs_writes(
     name: str, generate: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
