@@ -145,7 +145,8 @@ class Rule(NamedTuple):
     The pattern is searched in every line of the log by a linear-time engine (Hyperscan or RE2):
     no look-around, no back-references; `^` and `$` are the line's ends; bytes, not code points,
     so keep non-ASCII literals out of character classes. Do not end it in `.*`: each further match
-    end costs time.
+    end costs time. Do not begin it with a run of digits: write `\\d: error`, not `:\\d+: error`, of
+    which Vectorscan 5.4.12 misses some (github.com/VectorCamp/vectorscan/pull/368); a test tells.
     """
 
     name: str

@@ -310,7 +310,7 @@ RULES = (
         examples=("90% tests passed, 1 tests failed out of 10",),
     ),
     Rule(
-        "gtest.failure", r"(?::[0-9]+: Failure|\([0-9]+\): error:)\s*" + SGR + r"\s*$", "gtest", "test", _E, gtest_failure, 20,
+        "gtest.failure", r"[0-9](?:: Failure|\): error:)\s*" + SGR + r"\s*$", "gtest", "test", _E, gtest_failure, 20,
         examples=("/src/a_test.cc:12: Failure", "a_test.cc(12): error:"),
     ),
     Rule(

@@ -84,7 +84,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         rf"\blua\S*: {_AT}: (?P<message>.+)", "lua", "compiler", "lua: x.lua:3: '=' expected near 'y'",
     ),
     "xmllint": (
-        r":[0-9]+: (?:parser|namespace|validity|Schemas validity) (?:error|warning) : ",
+        r"[0-9]: (?:parser|namespace|validity|Schemas validity) (?:error|warning) : ",
         rf"{_FILE}:(?P<line>\d+): (?:(?:element|attribute) \S+: )?(?:parser|namespace|validity|Schemas validity) (?P<severity>error|warning) : (?P<message>.+)",
         "xmllint", "lint", "a.xml:3: parser error : Opening and ending tag mismatch",
     ),
@@ -155,7 +155,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         ".env:3 IncorrectDelimiter: The FOO-BAR key has incorrect delimiter",
     ),
     "hadolint": (
-        r":[0-9]+ (?:DL|SC)[0-9]{4}\b", rf"{_FILE}:(?P<line>\d+) (?P<code>(?:DL|SC)\d{{4}}) (?:(?P<severity>error|warning|info|style): )?(?P<message>.+)",
+        r"[0-9] (?:DL|SC)[0-9]{4}\b", rf"{_FILE}:(?P<line>\d+) (?P<code>(?:DL|SC)\d{{4}}) (?:(?P<severity>error|warning|info|style): )?(?P<message>.+)",
         "hadolint", "lint", "Dockerfile:3 DL3008 warning: Pin versions in apt get install",
     ),
     "markdownlint": (
@@ -193,7 +193,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
         "Error: template: app/templates/a.yaml:12:5: executing \"a\" at <.Values.x>: nil pointer",
     ),
     "rubocop.syntax": (
-        r":[0-9]+: syntax errors? found", rf"{_FILE}:(?P<line>\d+): (?P<message>syntax errors? found.*)", "ruby", "compiler",
+        r"[0-9]: syntax errors? found", rf"{_FILE}:(?P<line>\d+): (?P<message>syntax errors? found.*)", "ruby", "compiler",
         "a.rb:3: syntax errors found",
     ),
     "groovyc": (

@@ -169,7 +169,7 @@ RULES: tuple[Rule, ...] = (
         examples=("ERROR: /app/main.py Imports are incorrectly sorted and/or formatted.",),
     ),
     Rule(
-        "pydocstyle.entry", r":[0-9]+ (?:at|in) [a-z ]+(?:level|module|package|class|method|function|script)\b.{0,200}:\r?$", "pydocstyle", "lint",
+        "pydocstyle.entry", r"[0-9] (?:at|in) [a-z ]+(?:level|module|package|class|method|function|script)\b.{0,200}:\r?$", "pydocstyle", "lint",
         Severity.ERROR, pydocstyle, 20, examples=("a.py:1 at module level:", "a.py:27 in public function `get_user`:"),
     ),
     Rule(

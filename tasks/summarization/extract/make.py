@@ -142,7 +142,7 @@ RULES: tuple[Rule, ...] = (
                   "make: *** No rule to make target 'x'.  Stop."),
     ),
     Rule(
-        "make.makefile", r":\d+: \*\*\* .+Stop\.", "make", "build", extract=makefile, weight=30,
+        "make.makefile", r"\d: \*\*\* .+Stop\.", "make", "build", extract=makefile, weight=30,
         examples=("Makefile:3: *** missing separator.  Stop.",),
     ),
     Rule(

@@ -130,7 +130,8 @@ def robot_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         "failed": "failed",
         "skipped": "skipped",
     }
-    return tally(doc, i, rule, counts(doc.texts[i], words))
+    text = doc.texts[i]
+    return tally(doc, i, rule, counts(text, words)) if text[:1].isdigit() else None
 
 
 def automake_line(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -316,7 +317,7 @@ RULES = (
         examples=("Adds Two Numbers                                            | FAIL |",),
     ),
     Rule(
-        "robot.tally", r"^[0-9]+ (?:critical )?tests?, [0-9]+ passed, [0-9]+ failed", "robot", "test", _I, robot_tally, 30,
+        "robot.tally", r"[0-9] (?:critical )?tests?, [0-9]+ passed, [0-9]+ failed", "robot", "test", _I, robot_tally, 30,
         examples=("3 tests, 2 passed, 1 failed",),
     ),
     Rule(

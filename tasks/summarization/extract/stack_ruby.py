@@ -166,7 +166,7 @@ def syntax(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "ruby.raised", r":\d+:in [`'][^']+': ", "ruby", "log", extract=raised, weight=20,
+        "ruby.raised", r"\d:in [`'][^']+': ", "ruby", "log", extract=raised, weight=20,
         examples=("app.rb:3:in `foo': boom (RuntimeError)", "app.rb:3:in 'Object#foo': boom (RuntimeError)"),
     ),
     Rule(
@@ -179,7 +179,7 @@ RULES: tuple[Rule, ...] = (
         examples=("ActionView::Template::Error (undefined method `x' for nil:NilClass):",),
     ),
     Rule(
-        "ruby.syntax", r":\d+: syntax error(?:,|s? found)", "ruby", "log", extract=syntax, weight=16,
+        "ruby.syntax", r"\d: syntax error(?:,|s? found)", "ruby", "log", extract=syntax, weight=16,
         examples=("app.rb:3: syntax error, unexpected end-of-input",),
     ),
     Rule(

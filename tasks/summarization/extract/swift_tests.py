@@ -162,7 +162,7 @@ _I = Severity.INFO
 
 RULES = (
     Rule(
-        "xctest.line", r":[0-9]+: error: (?:-\[|[\w.]+\.test\w* ?:|[\w.]+\.\w+ : )", "xctest", "test", _E, xctest_line, 22,
+        "xctest.line", r"[0-9]: error: (?:-\[|[\w.]+\.test\w* ?:|[\w.]+\.\w+ : )", "xctest", "test", _E, xctest_line, 22,
         examples=(
             '/src/A.swift:12: error: -[Mod.AdderTests testAdd] : XCTAssertEqual failed: ("1") is not equal to ("2")',
             '/src/A.swift:12: error: AdderTests.testAdd : XCTAssertEqual failed: ("1") is not equal to ("2") - ',
