@@ -109,7 +109,9 @@ def _notes(scanned: Scanned) -> list[str]:
     if scanned.encoding != "utf-8":
         notes.append(f"The output is {scanned.encoding.upper()}.")
     if scanned.skipped:
-        notes.append(f"{scanned.skipped} more lines matched; they are counted, not read one by one.")
+        notes.append(
+            f"{scanned.skipped} more lines matched; they are counted, not read one by one."
+        )
     if scanned.long_lines:
         notes.append(
             f"{scanned.long_lines} very long lines were searched at their two ends only "

@@ -17,9 +17,11 @@ from slipstream.tasks.summarization.model import Finding, Severity
 
 # The worth of a line, in an order that was found by measuring how much of labelled failures is
 # left in 10,240 bytes; only the order counts, not the numbers.
-VERDICT_TAIL = ((6, 9.0), (15, 7.0), (30, 5.0), (60, 3.0), (120, 1.5))
+Steps = tuple[tuple[int, float], ...]
+
+VERDICT_TAIL: Steps = ((6, 9.0), (15, 7.0), (30, 5.0), (60, 3.0), (120, 1.5))
 """(lines before a failing step's verdict, worth)."""
-LOG_TAIL = ((6, 7.0), (20, 5.0), (40, 3.0), (80, 1.5))
+LOG_TAIL: Steps = ((6, 7.0), (20, 5.0), (40, 3.0), (80, 1.5))
 """The same for the end of an output without a verdict."""
 AROUND_ERROR = ((2, 7.0), (5, 5.0), (10, 2.5))
 """(lines before and after an error that a format told, worth)."""

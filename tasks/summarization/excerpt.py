@@ -21,7 +21,7 @@ def size(text: str) -> int:
 
 
 def line_text(doc: Document, i: int, limit: int = LINE_BYTES) -> str:
-    """Line `i` of the document, printable, at most `limit` bytes; a cut one says how much is gone."""
+    """Line `i` of the document, printable, cut to at most `limit` bytes with a mark for the rest."""
     text = printable(doc.texts[i]).rstrip()
     return text if size(text) <= limit else shorten(text, limit)
 
@@ -41,7 +41,9 @@ def shorten(text: str, limit: int) -> str:
 
 def fence(lines: Sequence[str]) -> list[str]:
     """The lines as a Markdown block that nothing in them can end."""
-    longest = max((len(m[0]) for line in lines for m in rx(r"^\s*(`{3,})").finditer(line)), default=0)
+    longest = max(
+        (len(m[0]) for line in lines for m in rx(r"^\s*(`{3,})").finditer(line)), default=0
+    )
     ticks = "`" * max(3, longest + 1)
     return [ticks, *lines, ticks]
 
@@ -54,9 +56,7 @@ def marker(log_id: str, first: int, last: int, total: int = 0) -> str:
     return f"… {count}{of} lines{where}"
 
 
-def block(
-    doc: Document, chosen: Sequence[int], span: Range, log_id: str
-) -> list[str]:
+def block(doc: Document, chosen: Sequence[int], span: Range, log_id: str) -> list[str]:
     """The chosen lines (document indices, ascending) of a span, with markers in the gaps."""
     out: list[str] = []
     before = span[0] - 1
@@ -83,9 +83,7 @@ def choose(doc: Document, finding: Finding, limit: int) -> list[int]:
     sizes = {i: size(line_text(doc, i)) + 1 for i in indices}
     if sum(sizes.values()) <= limit:
         return _trim(doc, list(range(*_index_range(doc, span))))
-    focused = {
-        i for first, last in finding.focus for i in range(*_index_range(doc, (first, last)))
-    }
+    focused = {i for first, last in finding.focus for i in range(*_index_range(doc, (first, last)))}
     middle = len(indices) / 2
     frames = [i for i in indices if _is_frame(doc.texts[i])]
     near = {i for i in frames if own(doc.texts[i])} | set(frames[-3:]) | set(frames[:2])

@@ -82,7 +82,9 @@ def fit(
     def items(some: Sequence[Finding]) -> list[Item]:
         return [item(doc, f, limits.item_bytes, log_id) for f in some]
 
-    error_items = items(errors[: max(limits.max_errors, sum(f.severity == Severity.FATAL for f in errors))])
+    error_items = items(
+        errors[: max(limits.max_errors, sum(f.severity == Severity.FATAL for f in errors))]
+    )
     warning_items, info_items = items(warnings[:AT_MOST]), items(infos[:AT_MOST])
     for_warnings = min(_size(warning_items), int(room * WARNING_SHARE))
     for_infos = min(_size(info_items), int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
@@ -177,9 +179,7 @@ def brief(finding: Finding) -> Item:
     return Item(finding, f"- {_role(finding)}line {finding.span[0]}:{said}", (), False)
 
 
-def _lengthen(
-    doc: Document, items: list[Item], room: int, log_id: str
-) -> tuple[list[Item], int]:
+def _lengthen(doc: Document, items: list[Item], room: int, log_id: str) -> tuple[list[Item], int]:
     """Show cut items in full, the first first, as far as room is left."""
     result = []
     for one in items:
@@ -193,9 +193,7 @@ def _lengthen(
     return result, room
 
 
-def item(
-    doc: Document, finding: Finding, limit: int, log_id: str
-) -> Item:
+def item(doc: Document, finding: Finding, limit: int, log_id: str) -> Item:
     """The finding as text of at most about `limit` bytes: a line, or a heading and a block."""
     first, last = finding.span
     if first == last:

@@ -37,7 +37,11 @@ def grep(
             lines.pop()
         matched = _matched(engine, block)
         if not matched and not after:
-            before.extend(enumerate(lines[-context:] if context else [], number + max(0, len(lines) - context)))
+            before.extend(
+                enumerate(
+                    lines[-context:] if context else [], number + max(0, len(lines) - context)
+                )
+            )
             number += len(lines)
             continue
         for at, line in enumerate(lines):

@@ -41,6 +41,7 @@ class Keeper:
 
     @property
     def roomy(self) -> bool:
+        """Whether a third of the room for errors is still free."""
         return self._errors.left > ERRORS[0] // 3
 
     def block(

@@ -227,14 +227,17 @@ def _signal_name(signal: int | None) -> str:
 
 
 def read_file(path: str, size: int = 1 << 20) -> Iterable[bytes]:
-    """The bytes of a file, or of standard input for "-", in pieces."""
+    """The bytes of a file, or of standard input for "-", in pieces.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     import sys
 
-    if path == "-":
-        while data := sys.stdin.buffer.read1(size):
-            yield data
-        return
-    with open(path, "rb", buffering=0) as file:
+    if path == "-" and sys.stdin is None:  # closed: descriptor 0 may be another file by now
+        raise OSError("standard input is closed")
+    source = 0 if path == "-" else path
+    with open(source, "rb", buffering=0, closefd=path != "-") as file:
         while data := file.read(size):
             yield data
 

@@ -20,9 +20,7 @@ _MISSING = (
 """What one thing that is missing looks like: errors that follow in the same tool come of it."""
 
 
-def rank(
-    findings: Sequence[Finding], failing: Sequence[tuple[int, int]] = ()
-) -> list[Finding]:
+def rank(findings: Sequence[Finding], failing: Sequence[tuple[int, int]] = ()) -> list[Finding]:
     """Merge repeated findings, mark the root cause and its cascades, and put all in order.
 
     Order: the root cause; severity (fatal before error before warning before info), cascades after
@@ -37,7 +35,10 @@ def rank(
     tiers = {id(f): _tier(f, failing) for f in merged}
     root = _root(merged, tiers)
     roles = _roles(merged, root)
-    place = {id(f): (*_class(f, role), tiers[id(f)], f.span[0]) for f, role in zip(merged, roles, strict=True)}
+    place = {
+        id(f): (*_class(f, role), tiers[id(f)], f.span[0])
+        for f, role in zip(merged, roles, strict=True)
+    }
     order = sorted(range(len(merged)), key=lambda i: place[id(merged[i])])
     return [merged[i]._replace(role=roles[i]) for i in order]
 
@@ -104,7 +105,9 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
 
 def _is_verdict(finding: Finding) -> bool:
     """Whether a build or a CI system says that something else failed."""
-    return finding.kind == "build" and (finding.tool in ("ci", "make", "ninja") or finding.weight < TOOL_WEIGHT)
+    return finding.kind == "build" and (
+        finding.tool in ("ci", "make", "ninja") or finding.weight < TOOL_WEIGHT
+    )
 
 
 def _root(findings: Sequence[Finding], tiers: dict[int, int]) -> Finding | None:
@@ -117,7 +120,7 @@ def _root(findings: Sequence[Finding], tiers: dict[int, int]) -> Finding | None:
 
 
 def _roles(findings: Sequence[Finding], root: Finding | None) -> list[str]:
-    """"root", "cascade" or nothing for each finding.
+    """The role of each finding: "root", "cascade" or nothing.
 
     What builds and CI systems say after the root cause follows from it, and so do later errors of
     the same compiler when the root is something that is missing.

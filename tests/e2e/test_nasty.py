@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from nasty import CORPUS, make, stream
 
 from tests.e2e.conftest import SLIP, footer, stored
-from tests.fixtures.generate.nasty import CORPUS, make, stream
 
 LIMIT = 4_000
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
-
-MAKE_LOGS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "make_logs.py"))
-KINDS, write_log = MAKE_LOGS["KINDS"], MAKE_LOGS["write_log"]
+from make_logs import KINDS, write_log
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -40,9 +40,7 @@ def block_end(doc: Document, start: int, limit: int = 40) -> int:
     return last
 
 
-def finding(
-    doc: Document, rule: Rule, first: int, last: int, message: str, **more: Any
-) -> Finding:
+def finding(doc: Document, rule: Rule, first: int, last: int, message: str, **more: Any) -> Finding:
     """A finding of `rule` that was read from lines `first` to `last` (document indices)."""
     severity: Severity | None = more.pop("severity", None)
     if severity is None:  # not `or`: INFO is 0
@@ -72,4 +70,5 @@ def own(file: str) -> bool:
 
 
 def frame(function: str, file: str, line: str | None) -> Frame:
+    """A frame from what a pattern matched."""
     return Frame(function.strip(), file, number(line), own(file))

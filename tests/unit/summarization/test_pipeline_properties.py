@@ -42,16 +42,29 @@ def fixture_pieces() -> st.SearchStrategy[bytes]:
 
 
 SNIPPETS = (
-    b"\x1b[31merror\x1b[0m: ", b"\r 40%\r 80%\r", b"\n", b"\r\n", b"\0", b"\xff\xfe", b"\xef\xbb\xbf",
-    b"x" * 5_000, "→ é 😀 \u2028\n".encode(), b"\xed\xa0\x80", b"```\n", b"password=hunter2hunter2\n",
-    b"AKIAIOSFODNN7EXAMPLE ", b"[slip exit=0 bytes=1 lines=1]\n", b"Traceback (most recent call last):\n",
-)  # fmt: skip
+    b"\x1b[31merror\x1b[0m: ",
+    b"\r 40%\r 80%\r",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"x" * 5_000,
+    "→ é 😀 \u2028\n".encode(),
+    b"\xed\xa0\x80",
+    b"```\n",
+    b"password=hunter2hunter2\n",
+    b"AKIAIOSFODNN7EXAMPLE ",
+    b"[slip exit=0 bytes=1 lines=1]\n",
+    b"Traceback (most recent call last):\n",
+)
 pieces = st.one_of(fixture_pieces(), st.binary(max_size=300), st.sampled_from(SNIPPETS))
 outputs = st.lists(pieces, max_size=12).map(b"".join)
 limits = st.integers(1_024, 20_000)
 outcomes = st.sampled_from(
     [Outcome(), Outcome(0), Outcome(1), Outcome(137, "SIGKILL", None, True), Outcome(124, "", 1.5)]
 )
+UNKNOWN = Outcome()
 commands = st.sampled_from([(), ("pytest", "-q"), ("make", "-j2"), ("sh", "-c", "é\udcff")])
 
 
@@ -62,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def summarise(
-    data: bytes, home: Path, limit: int | None = None, outcome: Outcome = Outcome(),
+    data: bytes, home: Path, limit: int | None = None, outcome: Outcome = UNKNOWN,
     command: tuple[str, ...] = (), cuts: tuple[int, ...] = (),
 ) -> Produced:  # fmt: skip
     """The summary of bytes that come in pieces, cut at `cuts`."""

@@ -77,7 +77,9 @@ def test_other_encodings_are_told_by_their_mark_wherever_they_are_cut(encoding: 
 
 
 def test_bytes_that_are_not_of_the_encoding_are_replaced() -> None:
-    found, _ = blocks(codecs.BOM_UTF16_LE + "ok\n".encode("utf-16-le") + b"\x00\xd8\x41\x00" + b"\x42")
+    found, _ = blocks(
+        codecs.BOM_UTF16_LE + "ok\n".encode("utf-16-le") + b"\x00\xd8\x41\x00" + b"\x42"
+    )
     assert b"".join(found).decode() == "ok\n\ufffdA\ufffd"
 
 
