@@ -21,7 +21,7 @@ def size(text: str) -> int:
 
 
 def line_text(doc: Document, i: int, limit: int = LINE_BYTES) -> str:
-    """Line `i` of the document, printable, cut to at most `limit` bytes with a mark for the rest."""
+    """Line `i` of the document, printable, cut to `limit` bytes with a mark for the rest."""
     text = printable(doc.texts[i]).rstrip()
     return text if size(text) <= limit else shorten(text, limit)
 
