@@ -66,12 +66,12 @@ def load(dumped: bytes, patterns: Callable[[], Sequence[Pattern]]) -> Engine:
 
 
 _OUTSIDE = {
-    "\\s": r"[ \t\r\f\x0b]", "\\S": r"[^\s]", "\\W": r"[^\w\n]", "\\D": r"[^\d\n]", "\\v": r"\x0b",
+    "\\s": r"[ \t\r\f\x0b]", "\\S": r"[^\s\x0b]", "\\W": r"[^\w\n]", "\\D": r"[^\d\n]", "\\v": r"\x0b",
     "\\A": "^", "\\Z": r"\r?$", "\\z": r"\r?$",
 }  # fmt: skip
 _INSIDE = {
     "\\s": r" \t\r\f\x0b", "\\v": r"\x0b", "\\D": r"\x00-\x09\x0b-/:-\xff",
-    "\\W": r"\x00-\x09\x0b-/:-@\[-^`{-\xff",
+    "\\W": r"\x00-\x09\x0b-/:-@\[-^`{-\xff", "\\S": r"\x00-\x08\x0e-\x1f!-\xff",
 }  # fmt: skip
 _LINE_FEED = r"\\(?:[nRC]|x0[aA]|x\{0*[aA]\}|0?12(?![0-7]))|\n|\(\?[a-zA-Z]*s[a-zA-Z]*[:)-]"
 """What matches one: its escapes, itself, and the flag by which a dot does."""
