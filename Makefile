@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find cli flows storage tasks -name '*.py' -o -name '*.json' -o -name '*.sql')
+# pip compiles what it installs; what stands in the checkout is compiled when it is first imported,
+# but not under PYTHONDONTWRITEBYTECODE, and then each of the hundreds of starts of `slip` in the
+# tests would compile it anew.
+COMPILE := $(BIN)/python -m compileall -q cli flows storage tasks
 WORKERS ?= auto
 ARGS ?=
 
@@ -18,7 +22,8 @@ demo: $(VENV)/.installed ## Show real failing output of real tools as summaries,
 	@$(BIN)/slip demo
 
 test: $(VENV)/.editable ## Run all tests with branch coverage (ARGS="-k budget" for some of them)
-	$(BIN)/python -m pytest -n $(WORKERS) $(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
+	@$(COMPILE)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
 
 lint: $(VENV)/.editable ## Check style, format and types
 	$(BIN)/ruff check .
@@ -61,6 +66,7 @@ $(BIN)/python:
 $(VENV)/.editable: pyproject.toml constraints.txt | $(BIN)/python
 	@rm -rf build $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@$(COMPILE)
 	@touch $@
 
 # Installed as a user installs it: without the import hook of an editable install, which costs
