@@ -12,7 +12,12 @@ from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel, Field
 
 from slipstream.storage.errors import SlipError
-from slipstream.tasks.summarization.files import find_logs, share_of_session, summarise_file
+from slipstream.tasks.summarization.files import (
+    check_type,
+    find_logs,
+    share_of_session,
+    summarise_file,
+)
 
 AT_ONCE = 2
 """Logs that are summarised at the same time: the work is bound by the cores, not by waiting."""
@@ -92,7 +97,12 @@ async def summarize_output(parameters: SummarizeParameters) -> list[dict[str, An
 
     Returns:
         For each log, in order, the JSON of its summary with its `file`; or `file` and `error`.
+
+    Raises:
+        UsageError: There is no such type of output.
+        NotFoundError: A path names no log.
     """
+    await asyncio.to_thread(check_type, parameters.type)
     files = await find(parameters.paths)
     share = share_of_session(files, parameters.profile, parameters.max_bytes)
     gate = asyncio.Semaphore(AT_ONCE)

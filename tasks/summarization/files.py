@@ -55,6 +55,20 @@ def _hidden(folders: list[str], name: str) -> bool:
     return name.startswith(".")
 
 
+def check_type(type: str) -> None:
+    """Refuse a type that does not exist; the empty one stands for any.
+
+    Raises:
+        UsageError: It names those that are spelled like it.
+    """
+    if type:
+        from slipstream.storage.config.load import load
+        from slipstream.storage.paths import home_path
+        from slipstream.tasks.summarization.types import check
+
+        check(type, home_path(), load().config.patterns)
+
+
 def heading(file: str) -> str:
     """The line that stands above a summary where there are several."""
     return f"== {file}"
