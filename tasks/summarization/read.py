@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Bytes of a block at the most. Of a line that is longer only the two ends are kept."""
 LONG_END = 1 << 15
 """Bytes kept at each end of a line that is longer than a block."""

@@ -104,6 +104,7 @@ class Lazy:
         self._function: Any = None
 
     def __call__(self, doc: Document, i: int, rule: Rule) -> Extracted:
+        """What the extractor reads."""
         if self._function is None:
             module, _, name = self.path.partition(":")
             self._function = getattr(import_module(module), name)
@@ -147,7 +148,18 @@ def _unpack(data: bytes) -> Ruleset:
 
 
 def _patterns(rules: Sequence[Rule]) -> list[engine.Pattern]:
-    return [engine.Pattern(rule.pattern, rule.caseless) for rule in rules]
+    return [engine.Pattern(plain(rule.pattern), rule.caseless) for rule in rules]
+
+
+def plain(pattern: str) -> str:
+    """The pattern without what allows for colours: the scan sees no escape sequences.
+
+    Each of these repetitions would keep an automaton busy for every byte of every log.
+    """
+    import re
+
+    pattern = re.sub(r"\(\?:\\x1b\\\[\[0-9;\]\*(?:m|\[mK\])\)[*+?]?", "", pattern)
+    return re.sub(r"\|\\x1b\\\[\[0-9;\]\*(?:m|\[mK\])(?=[|)])", "", pattern)
 
 
 def _store(file: Path, data: bytes) -> None:

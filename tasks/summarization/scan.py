@@ -17,7 +17,7 @@ from slipstream.tasks.summarization.engine import Engine
 from slipstream.tasks.summarization.keep import Keeper
 from slipstream.tasks.summarization.model import Rule, Severity
 from slipstream.tasks.summarization.read import Blocks
-from slipstream.tasks.summarization.text import clean
+from slipstream.tasks.summarization.text import clean, without_escapes
 
 WHOLE = 4 << 20
 """Bytes up to which a log is kept whole."""
@@ -171,6 +171,8 @@ class Scanner:
         """Rules that matched, by line number."""
         found: list[tuple[int, int]] = []
         add = found.append
+        if b"\x1b" in block:
+            block = without_escapes(block)
         self._engine.scan(block, lambda rule, end: add((end, rule)))
         if not found:
             return {}

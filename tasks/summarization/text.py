@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from slipstream.tasks.summarization.extract.common import LINE_LIMIT, rx
 
 # CSI, OSC (ended by BEL or ST), other two- and three-byte escapes: ECMA-48, sections 5.3 to 5.6.
@@ -31,6 +34,17 @@ def clean(text: str) -> list[str]:
     if len(text) > LINE_LIMIT:
         lines = [line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT] for line in lines]
     return lines
+
+
+def without_escapes(data: bytes) -> bytes:
+    """UTF-8 without its escape sequences; the line feeds stay."""
+    return _byte_escapes().sub(b"", data)
+
+
+@cache
+def _byte_escapes() -> re.Pattern[bytes]:
+    # The 8-bit CSI is left out: in UTF-8 its byte is part of other characters.
+    return re.compile(_ESCAPE.rpartition("|")[0].encode())
 
 
 def _erased(line: str) -> str:

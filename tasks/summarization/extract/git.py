@@ -257,7 +257,7 @@ RULES: tuple[Rule, ...] = (
         "git", Severity.INFO, status, 20, examples=("On branch main",),
     ),
     Rule(
-        "git.short", r"^(?:\?\?| M| D|M |MM|A |AM|D |R |UU|AA|DU|UD) [\w.\"]", "git", "git", Severity.INFO, short, 10,
+        "git.short", r"^(?:\?\?| M| D|UU|AA|DU|UD) ", "git", "git", Severity.INFO, short, 10,
         examples=(" M a.py", "?? b.py"),
     ),
     Rule(
