@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from slipstream.tasks.summarization.extract.common import rx
-from slipstream.tasks.summarization.model import Finding, Place, Severity
+from slipstream.tasks.summarization.group import merge, normal
+from slipstream.tasks.summarization.model import Finding, Severity
 
 TOOL_WEIGHT = 20
 """Weight from which a rule knows the tool, not only a format that many share."""
-PLACES = 1000
-"""Other places of one finding that are kept; more are counted."""
 
 _MISSING = (
     r"(?i)no such file|file not found|cannot find|can't find|could not find|not found|no module"
@@ -57,50 +56,10 @@ def _tier(finding: Finding, failing: Sequence[tuple[int, int]]) -> int:
     return 4 * outside + 2 * logged + (finding.weight < TOOL_WEIGHT)
 
 
-def normal(message: str) -> str:
-    """The message with what differs from run to run folded: numbers, addresses, times, paths."""
-    message = rx(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b").sub("#", message)
-    message = rx(r"\d+").sub("#", message)
-    return rx(r"\s+").sub(" ", message).strip()
-
-
 def digest(finding: Finding) -> str:
     """Name of a finding that stays the same from run to run: what it says, not where it stands."""
     parts = (finding.tool, finding.code, finding.name, normal(finding.message))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for what was reported several times.
-
-    The same failure of a test told twice (its block, and a line of the closing list) is one
-    finding, the heavier one. Findings that say the same, numbers aside, are one with a count and
-    every other place; a different file, line or code makes them different.
-    """
-    by_name: dict[tuple[str, str], int] = {}
-    by_text: dict[tuple[object, ...], int] = {}
-    kept: list[Finding] = []
-    for finding in findings:
-        if finding.name:
-            at = by_name.setdefault((finding.tool, finding.name), len(kept))
-            if at < len(kept):
-                old = kept[at]
-                if old.span != finding.span and old.weight != finding.weight:
-                    kept[at] = max(old, finding, key=lambda f: f.weight)
-                    continue
-        key = (
-            finding.severity, finding.tool, finding.file, finding.line, finding.column,
-            finding.code, finding.name, normal(finding.message),
-        )  # fmt: skip
-        at = by_text.setdefault(key, len(kept))
-        if at == len(kept):
-            kept.append(finding)
-            continue
-        old = kept[at]
-        place = Place(finding.file, finding.line, finding.column, finding.span[0])
-        places = (*old.places, place) if len(old.places) < PLACES else old.places
-        kept[at] = old._replace(count=old.count + 1, places=places)
-    return kept
 
 
 def _is_verdict(finding: Finding) -> bool:
