@@ -53,9 +53,12 @@ try:
     report = exit._asdict()
 except SlipError as error:
     report = {"error": str(error), "kind": type(error).__name__, "exit": error.exit_status}
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if sys.platform == "linux":  # not what the process that started us took, which the above counts
+    with open("/proc/self/status") as file:
+        peak = 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 report |= {"chunks": chunks, "idle": idle[0], "ticks": ticks[0], "sizes": list(sizes.values()),
-           "hashes": [h.hexdigest() for h in hashes.values()],
-           "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+           "hashes": [h.hexdigest() for h in hashes.values()], "peak": peak}
 with open(result, "w") as file:
     json.dump(report, file)
 print("finished", flush=True)
@@ -130,6 +133,19 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-S", "-c", code]
 
 
+WRITE = """
+import array, fcntl, os, sys, termios, time
+
+def write(stream, data):
+    os.write(stream, data)
+    time.sleep(0.01)
+    waiting = array.array("i", [sys.platform == "linux"])
+    while waiting[0]:  # until it was read
+        fcntl.ioctl(stream, termios.FIONREAD, waiting)
+"""
+"""For commands whose outputs must not be in their pipes at the same time."""
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -151,14 +167,7 @@ def gone(pid: int) -> bool:
 
 
 def test_two_streams_arrive_in_the_order_in_which_they_were_written(capture: Capture) -> None:
-    report = capture(
-        python(
-            "import os, time\n"
-            "for i in range(30):\n"
-            "    os.write(1 + i % 3 // 2, b'%d\\n' % i)\n"
-            "    time.sleep(0.02)\n"
-        )
-    )
+    report = capture(python(WRITE + "for i in range(30): write(1 + i % 3 // 2, b'%d\\n' % i)"))
     assert b"".join(data for _, data, _ in report["chunks"]).split() == [
         b"%d" % i for i in range(30)
     ]
@@ -167,13 +176,7 @@ def test_two_streams_arrive_in_the_order_in_which_they_were_written(capture: Cap
 
 def test_a_slow_sink_does_not_mix_the_streams_up(capture: Capture) -> None:
     report = capture(
-        python(
-            "import os, time\n"
-            "for i in range(40):\n"
-            "    os.write(1 + i % 2, b'%d\\n' % i)\n"
-            "    time.sleep(0.02)\n"
-        ),
-        slow=0.03,
+        python(WRITE + "for i in range(40): write(1 + i % 2, b'%d\\n' % i)"), slow=0.03
     )
     assert b"".join(data for _, data, _ in report["chunks"]).split() == [
         b"%d" % i for i in range(40)
@@ -218,7 +221,7 @@ def test_100_mb_pass_exactly_in_bounded_memory_and_at_speed(
     assert report["hashes"][0] == expected.hexdigest()
     speed = 105 / report["duration"]
     record_property("MB/s", round(speed))
-    assert report["peak"] < (64 << 10) * (1 if sys.platform == "linux" else 1024)
+    assert report["peak"] < 64 << 20
     assert speed > 50, f"{speed:.0f} MB/s"
 
 
@@ -229,7 +232,7 @@ def test_a_sink_that_is_too_slow_holds_the_command_up_instead_of_filling_memory(
         python("import os\nfor _ in range(1000): os.write(1, bytes(65536))"), keep=False, slow=0.02
     )
     assert report["sizes"] == [65_536_000, 0]
-    assert report["peak"] < (64 << 10) * (1 if sys.platform == "linux" else 1024)
+    assert report["peak"] < 64 << 20
 
 
 def test_every_byte_value_passes_unchanged_on_both_streams(capture: Capture) -> None:
@@ -259,7 +262,7 @@ def test_silence_is_reported_soon_and_output_without_silence_at_intervals(captur
     silent = capture(["sh", "-c", "echo a; sleep 0.3; echo b; sleep 0.3"])
     assert silent["idle"] == 3  # after each line, and at the end
     steady = capture(["sh", "-c", "for i in $(seq 60); do echo $i; sleep 0.02; done"])
-    assert 3 <= steady["idle"] <= 8
+    assert 3 <= steady["idle"] <= 30  # of 60 lines; 5 on a machine that does nothing else
 
 
 def test_ticks_come_at_most_five_times_a_second(capture: Capture) -> None:
@@ -418,23 +421,23 @@ def test_a_time_out_ends_the_whole_group_and_is_124(capture: Capture) -> None:
         ["sh", "-c", "sleep 60 & echo $!; sh -c 'sleep 60 & echo $!; wait' & wait"], timeout=0.5
     )
     assert (report["status"], report["signal"], report["timed_out"]) == (124, 15, True)
-    assert report["duration"] < 3
+    assert report["duration"] < 10
     assert all(gone(int(pid)) for pid in report["out"].split())
 
 
 def test_a_command_that_ended_before_it_was_looked_at_did_not_time_out(capture: Capture) -> None:
     """What we import meanwhile may take longer than the time-out; its duration is its own."""
-    report = capture(["true"], timeout=0.4, late=0.6)
+    report = capture(["true"], timeout=1, late=1.2)
     assert (report["status"], report["timed_out"]) == (0, False)
-    assert report["duration"] < 0.4
+    assert report["duration"] < 1
 
 
 def test_a_time_out_cuts_nothing_off_a_command_that_ended_before_it(capture: Capture) -> None:
     report = capture(
         python("import os\nfor _ in range(100): os.write(1, b'x' * 20_000), os.write(2, b'y')"),
-        timeout=0.5,
-        late=0.3,
-        slow=0.01,
+        timeout=2,
+        late=1.5,
+        slow=0.03,
     )
     assert (report["status"], report["timed_out"], report["drained"]) == (0, False, True)
     assert report["sizes"] == [2_000_000, 100]
@@ -448,10 +451,10 @@ def test_what_ignores_sigterm_is_killed_after_the_grace_period(capture: Capture)
         "print(os.getpid(), flush=True)\n"
         "time.sleep(60)"
     )
-    report = capture(python(code), timeout=0.5, grace=0.5)
+    report = capture(python(code), timeout=1, grace=0.5)
     assert (report["status"], report["signal"], report["timed_out"]) == (124, 9, True)
     assert not report["oom"]
-    assert 0.9 < report["duration"] < 3
+    assert 1.4 < report["duration"] < 20
 
 
 def test_a_grandchild_that_ignores_sigterm_ends_although_the_command_obeyed(
@@ -466,9 +469,9 @@ def test_a_grandchild_that_ignores_sigterm_ends_although_the_command_obeyed(
         "print(pid, flush=True)\n"
         "time.sleep(60)"
     )
-    report = capture(python(code), timeout=0.5, grace=0.3)
+    report = capture(python(code), timeout=1, grace=0.3)
     assert (report["status"], report["signal"], report["drained"]) == (124, 15, True)
-    wait_until(lambda: gone(int(report["out"])), 2)
+    wait_until(lambda: gone(int(report["out"])))
 
 
 def test_a_stopped_command_ends_at_the_time_out_as_well(capture: Capture) -> None:
@@ -478,21 +481,22 @@ def test_a_stopped_command_ends_at_the_time_out_as_well(capture: Capture) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_is_passed_on_and_the_rest_of_the_output_is_still_read(
-    background: Background, number: int
+    background: Background, number: int, tmp_path: Path
 ) -> None:
-    running = background(
-        ["sh", "-c", f"trap 'echo caught; exit 7' {int(number)}; echo ready; sleep 60 & wait"]
-    )
-    time.sleep(0.3)
+    script = f"trap 'echo caught; exit 7' {int(number)}; echo ready; : > {tmp_path}/ready; "
+    running = background(["sh", "-c", script + "sleep 60 & wait"])
+    wait_until((tmp_path / "ready").exists)
     running.process.send_signal(number)
     report = running.report()
     assert (report["out"], report["status"]) == (b"ready\ncaught\n", 7)
     assert running.process.returncode == 0
 
 
-def test_a_second_interrupt_ends_a_command_that_ignores_the_first(background: Background) -> None:
-    running = background(["sh", "-c", "trap '' INT; echo ready; sleep 60"])
-    time.sleep(0.3)
+def test_a_second_interrupt_ends_a_command_that_ignores_the_first(
+    background: Background, tmp_path: Path
+) -> None:
+    running = background(["sh", "-c", f"trap '' INT; : > {tmp_path}/ready; sleep 60"])
+    wait_until((tmp_path / "ready").exists)
     running.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     assert running.process.poll() is None
@@ -501,11 +505,13 @@ def test_a_second_interrupt_ends_a_command_that_ignores_the_first(background: Ba
     assert (report["status"], report["signal"], report["timed_out"]) == (143, 15, False)
 
 
-def test_a_third_interrupt_kills(background: Background) -> None:
-    running = background(["sh", "-c", "trap '' INT TERM; echo ready; while :; do sleep 1; done"])
-    for _ in range(3):
-        time.sleep(0.3)
+def test_a_third_interrupt_kills(background: Background, tmp_path: Path) -> None:
+    script = f"trap '' INT TERM; : > {tmp_path}/ready; while :; do sleep 1; done"
+    running = background(["sh", "-c", script])
+    wait_until((tmp_path / "ready").exists)
+    for _ in range(3):  # two that come together count as one
         running.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
     report = running.report(5)
     assert (report["status"], report["oom"]) == (137, False)
 
@@ -552,9 +558,9 @@ def test_signals_in_the_first_moments_are_passed_on_and_not_lost(tmp_path: Path)
 
 
 def test_output_of_a_background_process_is_read_until_it_ends(capture: Capture) -> None:
-    report = capture(["sh", "-c", "(sleep 0.5; echo late) & echo early"])
+    report = capture(["sh", "-c", "(sleep 1; echo late) & echo early"])
     assert (report["out"], report["drained"]) == (b"early\nlate\n", True)
-    assert report["duration"] < 0.4
+    assert report["duration"] < 1
 
 
 def test_a_background_process_that_holds_the_output_is_left_after_the_drain_time(
@@ -564,7 +570,7 @@ def test_a_background_process_that_holds_the_output_is_left_after_the_drain_time
     report = capture(["sh", "-c", "sleep 60 & echo $!"], drain=0.4)
     pid = int(report["out"])
     assert (report["status"], report["drained"]) == (0, False)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert not gone(pid)
     os.kill(pid, signal.SIGKILL)
 
@@ -580,9 +586,9 @@ def test_a_process_that_left_the_group_cannot_keep_us_after_a_time_out(capture: 
         "time.sleep(60)"
     )
     began = time.monotonic()
-    report = capture(python(code), timeout=0.3, grace=0.3)
+    report = capture(python(code), timeout=1.5, grace=0.3)
     assert (report["status"], report["drained"]) == (124, False)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 18
 
 
 # Several at once
@@ -708,9 +714,10 @@ def test_ctrl_c_reaches_the_command_alone_and_the_summary_is_still_given(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     result = tmp_path / "result.json"
-    session = terminal(_arguments(result, ["sh", "-c", "echo ready; sleep 60"]))
+    script = f"echo ready; : > {tmp_path}/ready; sleep 60"
+    session = terminal(_arguments(result, ["sh", "-c", script]))
+    wait_until((tmp_path / "ready").exists)
     session.read_until(b"started")
-    time.sleep(0.3)
     session.write(b"\x03")
     session.read_until(b"finished")
     report = _report(result)

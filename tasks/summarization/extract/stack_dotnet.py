@@ -149,6 +149,8 @@ def powershell_concise(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last, message = k, line.partition("|")[2].strip() or message
     head = bare(doc.texts[i - 1], prefix).strip()
+    if not message and not head:
+        return None
     match = rx(r"^([\w-]+): (.+?):(\d+)$").match(head)
     return finding(
         doc, rule, i - 1 if match else i, last, message or head, tool="powershell",
