@@ -39,6 +39,10 @@ PLAIN = 120
 """Lines of the beginning and of the end that are shown of an output that did not fail."""
 GAP = 12
 """Bytes that a gap between shown lines costs."""
+PASSED = r"(?:^|\s)(?:PASSED|PASS|OK|ok|SKIPPED|skipped)(?:\s+\[\s*\d+%\]|\s+\(.*\)|\s+[\d.]+ ?m?s)?$|^(?:✓|✔|√|ok \d)"
+"""How a line ends, or begins, that says that something went well: no evidence of a failure."""
+WENT_WELL = 4.0
+"""Taken off such a line."""
 VERDICTS = 10
 """Verdicts and errors whose surroundings count."""
 
@@ -100,8 +104,10 @@ def weigh(
     worth: dict[int, float] = {}
 
     def lift(i: int, value: float) -> None:
-        if 0 <= i < total and worth.get(i, 0.0) < value and doc.texts[i].strip():
-            worth[i] = value
+        if 0 <= i < total and worth.get(i, 0.0) < value and (text := doc.texts[i].strip()):
+            if failed and rx(PASSED).search(text):
+                value -= WENT_WELL
+            worth[i] = max(value, worth.get(i, value))
 
     verdicts = [f for f in errors if f.kind in ("build", "ci") or f.tool == "ci"]
     if failed:

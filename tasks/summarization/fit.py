@@ -21,8 +21,9 @@ from slipstream.tasks.summarization.text import printable
 ERROR_SHARE, WARNING_SHARE = 0.6, 0.3
 EVIDENCE_SHARE = 0.25
 """Of the errors' room, at the least, for evidence that is good."""
-GOOD = 2.5
-"""Worth from which evidence comes before warnings."""
+CERTAIN, GOOD, LEAST = 7.5, 2.5, 0.0
+"""Worth from which evidence is shown although all failures are explained; from which it comes
+before warnings; from which it is shown at all."""
 BRIEF = 160
 """Bytes of a finding in brief."""
 NAMES_BYTES = 1_500
@@ -63,6 +64,7 @@ def fit(
     room: int,
     limits: Limits,
     log_id: str,
+    explained: bool = False,
 ) -> Fitted:
     """Choose what is shown of the ranked findings, and of the lines besides, in `room` bytes.
 
@@ -74,6 +76,8 @@ def fit(
         room: Bytes.
         limits: Limits of one item, and how many errors are shown.
         log_id: For the markers where lines are left out.
+        explained: The tools count as many failures as were found: nothing is to be guessed, and
+            only what stands right before a failing step's verdict is added.
     """
     errors = [f for f in findings if f.severity >= Severity.ERROR]
     warnings = [f for f in findings if f.severity == Severity.WARNING]
@@ -91,18 +95,19 @@ def fit(
     left = room - for_warnings - for_infos
     for_names = min(names_size(errors), NAMES_BYTES) if _size(error_items) > left else 0
     left -= for_names
-    for_evidence = min(evidence_size(doc, worth, GOOD), int(left * EVIDENCE_SHARE))
+    good, least = (CERTAIN, CERTAIN) if explained else (GOOD, LEAST)
+    for_evidence = min(evidence_size(doc, worth, good), int(left * EVIDENCE_SHARE))
     shown_errors, left = _take(error_items, left - for_evidence, limits.section_bytes)
     left_errors = _left(errors, shown_errors)
     names = names_of(left_errors, for_names)
     shown_errors, left = _lengthen(doc, shown_errors, left + for_names - size(names), log_id)
     shown = {i for one in shown_errors for i in one.lines}
-    evidence, left = take(doc, worth, shown, left + for_evidence, GOOD)
+    evidence, left = take(doc, worth, shown, left + for_evidence, good)
     shown_warnings, left = _take(warning_items, left + for_warnings, limits.section_bytes)
     shown_infos, left = _take(info_items, left + for_infos, limits.section_bytes)
     for one in (*shown_warnings, *shown_infos):
         shown.update(one.lines)
-    more, left = take(doc, worth, shown.union(evidence), left, 0.0)
+    more, left = take(doc, worth, shown.union(evidence), left, least)
     return Fitted(
         shown_errors, shown_warnings, shown_infos,
         left_errors, _left(warnings, shown_warnings), _left(infos, shown_infos),

@@ -10,6 +10,7 @@ Markdown that reads well as plain text. The footer's last line is for machines:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from slipstream.tasks.summarization.analyse import Analysis
@@ -45,7 +46,7 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     worth = weigh(
         doc, errors, analysis.guesses, analysis.failing, analysis.failed, bool(analysis.tallies)
     )
-    fitted = fit(doc, findings, worth, room, limits, log.id)
+    fitted = fit(doc, findings, worth, room, limits, log.id, explained(analysis))
     parts = [head]
     for title, items, left in (
         ("Errors", fitted.errors, fitted.left_errors),
@@ -60,6 +61,23 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     return "\n".join(_within(parts, limits.max_bytes))
 
 
+def explained(analysis: Analysis) -> bool:
+    """Whether as many failures were found as the tools count, in a log of these tools alone.
+
+    The log of a CI job holds more steps than the tools that count.
+    """
+    counted = [tally for tally in analysis.tallies if tally.failed and tally.counts]
+    if not counted or any(tool == CI for tool in analysis.detected.tools):
+        return False
+    found = Counter(f.tool for f in analysis.findings if f.severity >= Severity.ERROR)
+    wanted: Counter[str] = Counter()
+    for tally in counted:
+        counts = dict(tally.counts)
+        wanted[tally.tool] += counts.get("failed", 0) + counts.get("errors", 0)
+    return wanted.total() > 0 and all(found[tool] >= count for tool, count in wanted.items())
+
+
+CI = "ci"
 RESERVED = 320
 """Bytes for the titles of sections and for what says that findings are left out."""
 
