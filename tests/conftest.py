@@ -35,6 +35,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage does not follow into processes that a test kills: their data would be broken."""
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
 def slip() -> Slip:
     """Runs `slip` as a process of its own; keywords go to `subprocess.run`."""
 

@@ -249,6 +249,7 @@ def test_a_signal_ends_the_command_and_its_summary_is_shown(
 
 
 @posix
+@pytest.mark.usefixtures("unmeasured")
 def test_what_was_printed_before_a_kill_is_kept(tmp_path: Path, slip: Slip) -> None:
     """Marked as incomplete, and never called complete."""
     mark = tmp_path / "pid"

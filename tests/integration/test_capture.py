@@ -527,6 +527,7 @@ def test_a_signal_that_is_ignored_here_stays_ignored(tmp_path: Path) -> None:
     assert _report(result)["out"] == b"alive\n"
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_command_ends_when_we_are_killed_and_it_goes_on_writing(background: Background) -> None:
     running = background(["yes"], keep=False)
     time.sleep(0.2)

@@ -48,6 +48,7 @@ def content(seed: str, number: str) -> bytes:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.usefixtures("unmeasured")
 def test_a_kill_at_any_moment_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     store = OutputStore(home)
