@@ -142,10 +142,11 @@ def run(stage: Stage, *command: str) -> Shown:
         SlipError: It did not fail: the demo is wrong.
     """
     shown = footer(show(stage, "run", "--", *command))
-    say(
-        f"↑ {output.bytes_text(shown.size)} in {shown.lines:,} lines came in, "
-        f"{output.bytes_text(shown.shown)} are shown."
-    )
+    if shown.shown < shown.size:
+        say(
+            f"↑ {output.bytes_text(shown.size)} in {shown.lines:,} lines came in, "
+            f"{output.bytes_text(shown.shown)} are shown."
+        )
     return shown
 
 
