@@ -210,7 +210,8 @@ class Scanner:
                 self._sure.dropped += count
                 self.errors += count * any(self._error[rule] for rule in rules)
         # A line may match by its digits alone, so those whose like did not match are scanned again.
-        unknown = [at for at, key in enumerate(keys) if not templates.get(key)]
+        unlike = {key for key in alike if key and not templates.get(key)}
+        unknown = [at for at, key in enumerate(keys) if key in unlike] if unlike else []
         lines = block.split(b"\n")
         found = self._matches(b"\n".join([lines[at] for at in unknown]), 0)
         templates.update(dict.fromkeys(new, ()))
