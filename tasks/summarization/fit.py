@@ -28,6 +28,8 @@ BRIEF = 160
 """Bytes of a finding in brief."""
 NAMES_BYTES = 1_500
 """Bytes for the names or places of errors that are not shown."""
+SMALLEST_ITEM = 320
+"""Bytes of an item that is cut, at the least."""
 AT_MOST = 100
 """Warnings and informations that are looked at."""
 
@@ -83,8 +85,10 @@ def fit(
     warnings = [f for f in findings if f.severity == Severity.WARNING]
     infos = [f for f in findings if f.severity == Severity.INFO]
 
+    item_bytes = min(limits.item_bytes, max(SMALLEST_ITEM, room * 2 // 3))
+
     def items(some: Sequence[Finding]) -> list[Item]:
-        return [item(doc, f, limits.item_bytes, log_id) for f in some]
+        return [item(doc, f, item_bytes, log_id) for f in some]
 
     error_items = items(
         errors[: max(limits.max_errors, sum(f.severity == Severity.FATAL for f in errors))]
@@ -105,6 +109,8 @@ def fit(
     evidence, left = take(doc, worth, shown, left + for_evidence, good)
     shown_warnings, left = _take(warning_items, left + for_warnings, limits.section_bytes)
     shown_infos, left = _take(info_items, left + for_infos, limits.section_bytes)
+    shown_warnings, left = _lengthen(doc, shown_warnings, left, log_id)
+    shown_infos, left = _lengthen(doc, shown_infos, left, log_id)
     for one in (*shown_warnings, *shown_infos):
         shown.update(one.lines)
     more, left = take(doc, worth, shown.union(evidence), left, least)
@@ -179,9 +185,12 @@ def _take(items: Sequence[Item], room: int, section: int) -> tuple[list[Item], i
 
 def brief(finding: Finding) -> Item:
     """A finding as one short line, for where its own lines do not fit."""
-    where = f" {finding.file}:{finding.line}" if finding.file and finding.line else ""
-    said = shorten(printable(f"{where} {finding.name or finding.code} {finding.message}"), BRIEF)
-    return Item(finding, f"- {_role(finding)}line {finding.span[0]}:{said}", (), False)
+    first, last = finding.span
+    lines = f"line {first}" if first == last else f"lines {first}-{last}"
+    where = f"{finding.file}:{finding.line}" if finding.file and finding.line else finding.file
+    code = "" if finding.code in finding.message else finding.code
+    said = " ".join(part for part in (where, finding.name, code, finding.message) if part)
+    return Item(finding, f"- {_role(finding)}{lines}: {shorten(printable(said), BRIEF)}", (), False)
 
 
 def _lengthen(doc: Document, items: list[Item], room: int, log_id: str) -> tuple[list[Item], int]:

@@ -74,7 +74,8 @@ class Producer:
         """The next bytes; `stream` is 0 for a file, 1 for stdout, 2 for stderr."""
         self._writer.write(data, stream)
         if self._scanner is None:
-            self._rules = ruleset(self._cache, self._config.patterns)
+            # We may be killed while the rules are compiled; what has come must be safe then.
+            self._rules = ruleset(self._cache, self._config.patterns, self._writer.flush)
             self._scanner = Scanner(self._rules.rules, self._rules.engine)
         self._scanner.feed(data)
 

@@ -10,15 +10,19 @@ Markdown that reads well as plain text. The footer's last line is for machines:
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
+from slipstream.tasks.summarization import levels
 from slipstream.tasks.summarization.analyse import Analysis
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import weigh
 from slipstream.tasks.summarization.excerpt import fence, line_text, shorten, size
 from slipstream.tasks.summarization.fit import Item, fit
 from slipstream.tasks.summarization.model import Finding, Limits, Log, Outcome, Severity, Tally
+from slipstream.tasks.summarization.text import printable
 
 TALLIES = 4
 """Closing lines of tools that the header repeats, the last ones."""
@@ -44,7 +48,12 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     room = limits.max_bytes - size(head) - size(foot) - RESERVED
     errors = [f for f in findings if f.severity >= Severity.ERROR]
     worth = weigh(
-        doc, errors, analysis.guesses, analysis.failing, analysis.failed, bool(analysis.tallies)
+        doc,
+        errors,
+        analysis.guesses,
+        analysis.failing,
+        analysis.failed,
+        any(tally.tool != levels.TOOL for tally in analysis.tallies),
     )
     fitted = fit(doc, findings, worth, room, limits, log.id, explained(analysis))
     parts = [head]
@@ -84,8 +93,11 @@ RESERVED = 320
 
 def header(analysis: Analysis, outcome: Outcome, tallies: int) -> str:
     """The result, the types, the exit status, the duration; then what the tools counted."""
-    tools = " → ".join(analysis.detected.tools[:4]) or "output"
-    parts = [f"# {verdict(analysis.failed, outcome)}: {tools}"]
+    command = analysis.document.command
+    tools = " → ".join(analysis.detected.tools[:4]) or (
+        printable(os.path.basename(command[0])) if command else "output"
+    )
+    parts = [f"# {verdict(analysis, outcome)}: {tools}"]
     if outcome.exit_status is not None:
         parts.append(f"exit status {outcome.exit_status}")
     if outcome.duration is not None and outcome.duration >= 1:
@@ -95,19 +107,29 @@ def header(analysis: Analysis, outcome: Outcome, tallies: int) -> str:
     return "\n".join(shorten(line, HEADER_LINE) for line in lines)
 
 
-def verdict(failed: bool | None, outcome: Outcome) -> str:
-    """The result in a few words."""
+def verdict(analysis: Analysis, outcome: Outcome) -> str:
+    """The result in a few words. What passed is not called passed without the errors it told."""
     if outcome.timed_out is not None:
         return f"TIMED OUT after {outcome.timed_out:g} s"
     if outcome.out_of_memory:
         return "KILLED: out of memory"
     if outcome.signal:
         return f"KILLED by {outcome.signal}"
-    return {True: "FAILED", False: "passed", None: "no failure seen"}[failed]
+    logged = analysis.detected.kind == levels.TOOL
+    errors = levels.errors(analysis.tallies) if logged else 0
+    errors = errors or sum(f.count for f in analysis.findings if f.severity >= Severity.ERROR)
+    told = f"{errors} error{'s' if errors > 1 else ''} {'logged' if logged else 'reported'}"
+    if errors and analysis.failed is False:
+        return f"passed, {told}"
+    if errors and logged and outcome.exit_status is None:
+        return told  # a log tells what happened, not how the program ended
+    return {True: "FAILED", False: "passed", None: "no failure seen"}[analysis.failed]
 
 
 def _said(tally: Tally) -> str:
     """What a tool counted, in its own words; nothing where it counted nothing."""
+    if tally.tool == levels.TOOL:
+        return f"{tally.tool}: {'; '.join(filter(None, (levels.said(tally.counts), tally.note)))}"
     counts = ", ".join(f"{count} {name}" for name, count in tally.counts)
     time = f"in {tally.duration:g} s" if tally.duration is not None else ""
     words = " ".join(part for part in (counts or tally.note, time) if part)
@@ -132,16 +154,19 @@ def _section(
 
 def _excerpt(title: str, doc: Document, chosen: Sequence[int], log_id: str) -> list[str]:
     """Lines as they stand, with the numbers of those left out between them."""
-    lines: list[str] = []
-    before = None
-    for i in chosen:
-        number = doc.numbers[i]
-        if before is not None and number > before + 1:
-            lines.append(f"… {number - before - 1} lines ({before + 1}:{number - 1})")
+    lines = [line_text(doc, chosen[0])]
+    gaps = 0
+    for before, i in pairwise(chosen):
+        first, last = doc.numbers[before] + 1, doc.numbers[i] - 1
+        blank = last - first == i - before - 2 and not "".join(doc.texts[before + 1 : i]).strip()
+        if first <= last and not blank:
+            gaps += 1
+            lines.append(f"… {last - first + 1} lines ({first}:{last})")
+        elif first <= last:
+            lines.append("")
         lines.append(line_text(doc, i))
-        before = number
-    gaps = f" (gaps: slip log {log_id} --lines A:B)" if log_id else ""
-    return [f"\n## {title}{gaps}", *fence(lines)]
+    how = f" (gaps: slip log {log_id} --lines A:B)" if gaps and log_id else ""
+    return [f"\n## {title}{how}", *fence(lines)]
 
 
 def footer(log: Log, outcome: Outcome, notes: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,8 @@ from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _FOLDER = Path(__file__).parent / "extract"
 _NOT_FAMILIES = {"__init__", "common", "driver", "blocks"}
+KEPT = 3
+"""Compiled rules of other versions or patterns that stay beside the newest."""
 _MAGIC = b"slipstream rules 1\n"
 
 
@@ -52,12 +54,17 @@ def builtin_rules() -> tuple[Rule, ...]:
     return tuple(rule for module in modules for rule in getattr(module, "RULES", ()))
 
 
-def ruleset(cache: Path | None, patterns: Sequence[Any] = ()) -> Ruleset:
+def ruleset(
+    cache: Path | None,
+    patterns: Sequence[Any] = (),
+    before_compiling: Callable[[], object] | None = None,
+) -> Ruleset:
     """The rules of the families, the plugins and the user's patterns, compiled.
 
     Args:
         cache: Folder for the compiled rules; None compiles them anew.
         patterns: The user's patterns from the configuration.
+        before_compiling: Called when the rules have to be compiled, which takes a second or two.
     """
     file = cache / f"{_key(patterns)}.rules" if cache else None
     if file:
@@ -65,6 +72,8 @@ def ruleset(cache: Path | None, patterns: Sequence[Any] = ()) -> Ruleset:
             return _unpack(file.read_bytes())
         except (OSError, ValueError, KeyError):
             pass
+    if before_compiling:
+        before_compiling()
     from slipstream.tasks.summarization import plugins
 
     extra, problems = plugins.load(patterns)
@@ -170,9 +179,9 @@ def _store(file: Path, data: bytes) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "wb") as out:
             out.write(data)
-        for old in file.parent.glob("*.rules"):
-            if old != file:
-                old.unlink(missing_ok=True)
+        others = sorted(file.parent.glob("*.rules"), key=lambda old: old.stat().st_mtime_ns)
+        for old in others[:-KEPT]:
+            old.unlink(missing_ok=True)
         os.replace(temporary, file)
     except OSError:
         with contextlib.suppress(OSError):
