@@ -64,6 +64,7 @@ class Keeper:
         """
         if not block.endswith(b"\n"):
             block += b"\n"
+            lines = None if lines is None else [*lines, b""]
         count = len(lines) - 1 if lines is not None else block.count(b"\n")
         last = first + count - 1
         important = merge_ranges([*errors, (first, self._until[True])])
@@ -143,12 +144,16 @@ class _Store:
 
 def _without(ranges: Iterable[Range], others: Sequence[Range]) -> Iterable[Range]:
     """The parts of ascending ranges that are in none of the other ascending ranges."""
+    at = 0
     for start, end in ranges:
-        for first, last in others:
-            if last < start or first > end:
-                continue
+        while at < len(others) and others[at][1] < start:
+            at += 1
+        behind = at
+        while behind < len(others) and others[behind][0] <= end:
+            first, last = others[behind]
             if start < first:
                 yield start, first - 1
             start = last + 1
+            behind += 1
         if start <= end:
             yield start, end
