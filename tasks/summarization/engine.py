@@ -66,8 +66,8 @@ def load(dumped: bytes, patterns: Callable[[], Sequence[Pattern]]) -> Engine:
 
 
 _OUTSIDE = {
-    "\\s": r"[ \t\r\f\x0b]", "\\S": r"[^\s\x0b]", "\\W": r"[^\w\n]", "\\D": r"[^\d\n]", "\\v": r"\x0b",
-    "\\A": "^", "\\Z": r"\r?$", "\\z": r"\r?$",
+    "\\s": r"[ \t\r\f\x0b]", "\\S": r"[^\s]", "\\W": r"[^\w\n]", "\\D": r"[^\d\n]",
+    "\\v": r"\x0b", "\\A": "^", "\\Z": r"\r?$", "\\z": r"\r?$",
 }  # fmt: skip
 _INSIDE = {
     "\\s": r" \t\r\f\x0b", "\\v": r"\x0b", "\\D": r"\x00-\x09\x0b-/:-\xff",
@@ -122,6 +122,22 @@ def line_bound(source: str) -> str:
     return "".join(out)
 
 
+def shortest(source: str) -> str:
+    """The pattern without a repetition at its end, which changes no line that matches.
+
+    Of `error: .*` Hyperscan would tell every end, one for each byte of the line.
+    """
+    escape = r"\\x[0-9a-fA-F]{2}|\\[0-7]{2,3}|\\(?![x0-9]).|\\0"
+    atom = rf"{escape}|\[\^?\]?(?:\\.|[^\]\\])*\]|[^][\\(){{}}|*+?^$]"
+    end = rf"((?:{escape}|[^\\])*?)({atom})([*+])\??(\)*)"
+    while (found := re.fullmatch(end, source, re.DOTALL)) is not None:
+        before, one, times, after = found.groups()
+        if not before and times == "*":
+            break  # it matches every line
+        source = before + (one if times == "+" else "") + after
+    return source
+
+
 class _Hyperscan:
     name = "hyperscan"
 
@@ -146,7 +162,7 @@ def _compile_hyperscan(hyperscan: Any, patterns: Sequence[Pattern]) -> Any:
         hyperscan.HS_FLAG_MULTILINE | (hyperscan.HS_FLAG_CASELESS if p.caseless else 0)
         for p in patterns
     ]
-    sources = [line_bound(p.source).encode() for p in patterns]
+    sources = [line_bound(shortest(p.source)).encode() for p in patterns]
     try:
         database.compile(
             expressions=sources, ids=list(range(len(sources))), elements=len(sources), flags=flags
@@ -170,7 +186,8 @@ class _Re2:
         self._set = re2.Set.SearchSet(options)
         sources = []
         for at, pattern in enumerate(patterns):
-            source = ("(?i)" if pattern.caseless else "") + "(?m)" + line_bound(pattern.source)
+            source = line_bound(pattern.source).replace(r"[^\s]", r"[^\s\x0b]")
+            source = ("(?i)" if pattern.caseless else "") + "(?m)" + source
             try:
                 self._set.Add(source)
             except re2.error as error:
