@@ -50,7 +50,8 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Ruleset:
 @pytest.fixture(params=LOGS, ids=lambda path: f"{path.parent.name}/{path.stem}", scope="module")
 def case(request: pytest.FixtureRequest, rules: Ruleset) -> Case:
     """Each fixture, read as `slip run` would; as a file where its command ended well but the log
-    shows a failure (`cat report.xml`)."""
+    shows a failure (`cat report.xml`).
+    """
     path: Path = request.param
     sidecar = json.loads(path.with_suffix(".json").read_text("utf-8"))
     status: int | None = sidecar["exit_status"]

@@ -281,14 +281,26 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "log.json",
         r'"(?:level|severity|lvl|levelname|log\.level|@l|@level|loglevel|level_name)"\s*:\s*'
-        r'(?:"(?:error|fatal|critical|panic|dpanic|alert|emerg|emergency|err|crit|severe|warn|warning)"|[456]0\b)',
+        r'(?:"(?:error|fatal|critical|panic|dpanic|alert|emerg|emergency|err|crit|severe)"|[56]0\b)',
         "log", "log", extract=structured, weight=13, caseless=True,
         examples=('{"level":"error","msg":"boom"}', '{"level":50,"time":1,"msg":"boom"}'),
     ),
     Rule(
-        "log.logfmt", r'\b(?:level|lvl|severity|loglevel)="?(?:error|fatal|critical|panic|dpanic|crit|eror|err|warn|warning)\b',
+        "log.json-warn",
+        r'"(?:level|severity|lvl|levelname|log\.level|@l|@level|loglevel|level_name)"\s*:\s*'
+        r'(?:"(?:warn|warning)"|40\b)',
+        "log", "log", Severity.WARNING, extract=structured, weight=12, caseless=True,
+        examples=('{"level":"warn","msg":"hm"}', '{"level":40,"time":1,"msg":"hm"}'),
+    ),
+    Rule(
+        "log.logfmt", r'\b(?:level|lvl|severity|loglevel)="?(?:error|fatal|critical|panic|dpanic|crit|eror|err)\b',
         "log", "log", extract=logfmt, weight=12, caseless=True,
         examples=('time=2024-01-01T10:00:00Z level=error msg="boom" err="no"',),
+    ),
+    Rule(
+        "log.logfmt-warn", r'\b(?:level|lvl|severity|loglevel)="?(?:warn|warning)\b',
+        "log", "log", Severity.WARNING, extract=logfmt, weight=11, caseless=True,
+        examples=('time=2024-01-01T10:00:00Z level=warn msg="hm"',),
     ),
     Rule(
         "log.glog", r"\b[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\s:]+:\d+\] ", "log", "log", extract=glog, weight=12,

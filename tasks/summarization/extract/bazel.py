@@ -6,7 +6,7 @@ from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
 from slipstream.tasks.summarization.extract.step import verdict
-from slipstream.tasks.summarization.model import Extracted, Rule
+from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tally
 
 _END = r"^(?:\x1b|INFO: |ERROR: |FAILED: |WARNING: |DEBUG: |Target //|\[[\d,]+ / [\d,]+\]|Use --|Loading:|Analyzing:)"
 
@@ -27,10 +27,13 @@ def action(doc: Document, i: int, rule: Rule) -> Extracted:
         )
         last = k if line.strip() else last
     failing = rx(r"(//\S*?:\S+?|//\S+?)['\s;,]").search(match[4] + " ")
+    message = rx(r"^Skipping '[^']+': ").sub("", match[4].strip())
+    defined = rx(r" defined by (\S+)").search(message)
     end = i if known else last
     return finding(
-        doc, rule, i, end, match[4].strip(), name=failing[1] if failing else "",
-        file=match[1] or "", line=number(match[2]), column=number(match[3]),
+        doc, rule, i, end, message, name=failing[1] if failing else "",
+        file=match[1] or (defined[1] if defined else ""), line=number(match[2]),
+        column=number(match[3]),
         focus=ranges(doc, [(i, min(i + 3, end)), (max(i, end - 8), end)]),
     )  # fmt: skip
 
@@ -49,6 +52,35 @@ def target(doc: Document, i: int, rule: Rule) -> Extracted:
     return finding(doc, rule, i, i, match[0], name=match[1]) if match else None
 
 
+def tested(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`//src:area_test   FAILED in 0.1s`, with the path of its log below."""
+    match = rx(r"(//\S+) .*?\b(FAILED|TIMEOUT|NO STATUS|FLAKY)\b").search(doc.texts[i])
+    if not match:
+        return None
+    below = i + 1 < len(doc) and doc.texts[i + 1].strip().endswith("test.log")
+    severity = Severity.WARNING if match[2] == "FLAKY" else Severity.ERROR
+    return finding(
+        doc, rule, i, i + below, f"{match[1]} {match[2]}", severity=severity, name=match[1]
+    )
+
+
+def executed(doc: Document, i: int, rule: Rule) -> Extracted:
+    """`Executed 2 out of 3 tests: 2 tests pass and 1 fails locally.`"""
+    text = doc.texts[i]
+    total = rx(r"out of (\d+) tests?: ").search(text)
+    if not total:
+        return None
+    passed = rx(r"(\d+) tests? pass").search(text)
+    bad = rx(r"(\d+) fails?\b(?! to build)").search(text)
+    unbuilt = rx(r"(\d+) fails? to build").search(text)
+    counts = [("total", int(total[1]))]
+    for name, found in (("passed", passed), ("failed", bad), ("not built", unbuilt)):
+        if found:
+            counts.append((name, int(found[1])))
+    failing = bool(bad or unbuilt)
+    return Tally(rule.tool, "test", doc.numbers[i], failing, tuple(counts))
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "bazel.action",
@@ -62,6 +94,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "bazel.target", r"Target //\S+ failed to build", "bazel", "build", extract=target, weight=20,
         examples=("Target //app:app failed to build",),
+    ),
+    Rule(
+        "bazel.test", r"//\S+ {2,}.{0,20}(?:FAILED|TIMEOUT|NO STATUS|FLAKY)\b", "bazel", "test",
+        extract=tested, weight=12,
+        examples=("//src:area_test                                       FAILED in 0.1s",),
+    ),
+    Rule(
+        "bazel.tests", r"Executed \d+ out of \d+ tests?: ", "bazel", "test", extract=executed, weight=30,
+        examples=("Executed 2 out of 3 tests: 2 tests pass and 1 fails locally.",),
     ),
     Rule(
         "bazel.verdict", r"Build (?:did NOT complete|completed) successfully", "bazel", "build",

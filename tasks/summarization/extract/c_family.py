@@ -124,16 +124,12 @@ def driver(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last = j
     word = severity_of(m[2] or m[3])
+    missing = rx(r"^(\S+): No such file or directory$").match(message)
+    tool = m[1].rpartition("-")[2] if m[1].startswith("x86") else m[1]
     return finding(
-        doc,
-        rule,
-        i,
-        last,
-        message,
-        severity=word,
-        tool=m[1].rpartition("-")[2] if m[1].startswith("x86") else m[1],
-        code=code,
-    )
+        doc, rule, i, last, message, severity=word, file=missing[1] if missing else "", code=code,
+        tool={"cc1": "gcc", "cc1plus": "g++", "cc1obj": "gcc", "f951": "gfortran"}.get(tool, tool),
+    )  # fmt: skip
 
 
 def terminated(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -17,6 +17,7 @@ def buildkit(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     prefix = text[: match.start()]
     first, step, place, said = i, "", None, ""
+    told = rx(r"(?i)\berror\b(?!s)|\bfatal\b|exception|panicked|traceback")
     shown = [(i, i)]
     for k, line in doc.back(i - 1, 80) if i else ():
         body = bare(line, prefix)
@@ -29,8 +30,9 @@ def buildkit(doc: Document, i: int, rule: Rule) -> Extracted:
                 if inner.startswith("------"):
                     break
                 box_end = n
-                if inner.strip():
-                    said = rx(r"^(?:#\d+ )?\d+\.\d+ ").sub("", inner.strip())
+                output = rx(r"^(?:#\d+ )?\d+\.\d+ ").sub("", inner.strip())
+                if output and not told.search(said):
+                    said = output
             shown += [(k, k), (max(k, box_end - 8), box_end)]
             break
     return finding(
@@ -45,17 +47,10 @@ def progress(doc: Document, i: int, rule: Rule) -> Extracted:
     match = rx(r"#(\d+) ERROR: (.+)$").search(doc.texts[i])
     if not match:
         return None
-    prefix = doc.texts[i][: match.start()]
-    first, said = i, ""
-    for k, line in doc.back(i - 1, 12) if i else ():
-        body = bare(line, prefix)
-        inner = rx(rf"^#{match[1]} \d+\.\d+ (.+)$").match(body)
-        if not inner:
-            break
-        said, first = said or inner[1], k
-    return finding(
-        doc, rule, first, i, match[2], focus=ranges(doc, [(i, i), (max(first, i - 4), i)])
-    )
+    for _, text in doc.forward(i + 1, 120):
+        if "failed to solve" in text and match[2] in text:
+            return None  # told again with the step and its place
+    return finding(doc, rule, i, i, match[2])
 
 
 def terraform(doc: Document, i: int, rule: Rule) -> Extracted:

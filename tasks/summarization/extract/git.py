@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
-from slipstream.tasks.summarization.model import Extracted, Rule, Severity, Tally
+from slipstream.tasks.summarization.model import Extracted, Place, Rule, Severity, Tally
 
 _SECTIONS = {
     "Changes to be committed:": "staged",
@@ -23,6 +23,7 @@ _TOTAL = r"^ ?(\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) delet
 def status(doc: Document, i: int, rule: Rule) -> Extracted:
     """`git status`: one finding, with the files of each section counted."""
     counts: dict[str, int] = {}
+    unmerged: list[str] = []
     last, section = i, ""
     shown = [(i, i)]
     for k, line in doc.forward(i, 100_000):
@@ -32,6 +33,8 @@ def status(doc: Document, i: int, rule: Rule) -> Extracted:
             shown.append((k, k))
         elif line.startswith(("\t", "#\t")) and section:
             counts[section] = counts.get(section, 0) + 1
+            if section == "unmerged" and len(unmerged) < 10:
+                unmerged.append(body.partition(":")[2].strip() or body)
             if counts[section] <= 10:
                 shown.append((k, k))
         elif body and not rx(
@@ -44,10 +47,13 @@ def status(doc: Document, i: int, rule: Rule) -> Extracted:
             last = k
     branch = doc.texts[i].strip().removeprefix("On branch ")
     said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing to commit"
-    severity = Severity.WARNING if counts.get("unmerged") else Severity.INFO
+    severity = Severity.WARNING if unmerged else Severity.INFO
+    if unmerged:
+        said += f" (unmerged: {', '.join(unmerged)})"
     return [
         finding(
-            doc, rule, i, last, f"{branch}: {said}", severity=severity, focus=ranges(doc, shown)
+            doc, rule, i, last, f"{branch}: {said}", severity=severity,
+            file=unmerged[0] if unmerged else "", focus=ranges(doc, shown),
         ),
         Tally(rule.tool, rule.kind, doc.numbers[i], None, tuple(counts.items()), None, branch),
     ]
@@ -56,8 +62,9 @@ def status(doc: Document, i: int, rule: Rule) -> Extracted:
 def short(doc: Document, i: int, rule: Rule) -> Extracted:
     """`git status --short`: all of the output, if all of it is of this form."""
     header = 1 if doc.texts[0].startswith("## ") else 0
-    if i > header or (i == 1 and not header):
+    if not all(rx(_SHORT).match(line) for line in doc.texts[header:i]):
         return None
+    i = min(i, header)
     asked = "status" in doc.command
     counts: dict[str, int] = {}
     last = i
@@ -218,9 +225,13 @@ def refused(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         first = k
     place = rx(r"patch failed: (\S+?):(\d+)").search(text)
+    listed = [doc.texts[k].strip() for k in range(i + 1, last + 1) if "\t" in doc.texts[k][:9]]
     return finding(
-        doc, rule, first, last, match[1].strip(), file=place[1] if place else "",
-        line=number(place[2]) if place else None, focus=ranges(doc, [(i, i)]),
+        doc, rule, first, last, match[1].strip(),
+        file=place[1] if place else listed[0] if listed else "",
+        line=number(place[2]) if place else None,
+        places=tuple(Place(file, None, None, doc.numbers[i]) for file in listed[1:]),
+        focus=ranges(doc, [(i, i)]),
     )  # fmt: skip
 
 
@@ -242,9 +253,13 @@ def rejected(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last = k
     reason = rx(r"\(([^()]+)\)\s*$").search(match[2])
+    remote = [bare(doc.texts[k], prefix).removeprefix("remote:").strip() for k in range(first, i)]
+    said = next((m[1] for text in remote if (m := rx(r"(?i)\berror: (.+)$").search(text))), "")
+    message = match[0].strip()
     return [
         finding(
-            doc, rule, first, last, match[0].strip(), code=reason[1] if reason else "",
+            doc, rule, first, last, f"{message}: {said}" if said else message,
+            code=reason[1] if reason else "",
             focus=ranges(doc, [(i, min(i + 4, last))]),
         ),
         Tally(rule.tool, rule.kind, doc.numbers[i], True, (), None, "push rejected"),

@@ -20,7 +20,7 @@ def javac(doc: Document, i: int, rule: Rule) -> Extracted:
     """`A.java:11: error: cannot find symbol`, source, caret, `symbol:` and `location:` lines."""
     text = doc.texts[i]
     m = rx(
-        r"(?<![^\s\[\]])((?:[A-Za-z]:)?[^\s:\[\]]+\.(?:java|groovy|kt)):(\d+): (error|warning|note): (.+)$"
+        r"(?:(?<![^\s\[\]])|^:\w+(?=/))((?:[A-Za-z]:)?[^\s:\[\]]+\.(?:java|groovy|kt)):(\d+): (error|warning|note): (.+)$"
     ).search(text)
     if m is None or not rx(CI_PREFIX).match(text[: m.start()]):
         return None

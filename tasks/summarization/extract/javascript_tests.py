@@ -300,12 +300,15 @@ def jest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     time = first(list(doc.forward(i, 8)), r"(?:Time: |Duration) +(?P<t>[\d.]+ ?m?s(?:ec)?)")
     suites = first(list(doc.back(i, 3)), r"Test (?:Suites:|Files) +(?P<n>\d+) failed")
-    unhandled = first(doc.forward(i, 4), r"^\s*Errors +\d+ error")
+    unhandled = first(doc.forward(i, 4), r"^\s*Errors +(?P<n>\d+) error")
     found = counts(m["counts"], _WORDS)
+    if unhandled:
+        found = (*found, ("errors", int(unhandled[1]["n"])))
+    if suites:
+        found = (*found, ("failed suites", int(suites[1]["n"])))
     return tally(
         doc, i, rule, found, time[1]["t"] if time else None,
         failed=bool(dict(found).get("failed") or suites or unhandled),
-        note=f"{suites[1]['n']} suites failed" if suites else "",
     )._replace(tool="jest" if ":" in m[0] else "vitest")  # fmt: skip
 
 
@@ -399,6 +402,10 @@ RULES = (
     Rule(
         "bun.block", r"^" + SGR + r"\(fail\) ", "bun", "test", _E, bun_line, 20,
         examples=("(fail) adds > two numbers [1.20ms]",),
+    ),
+    Rule(
+        "jest.empty", r"^" + SGR + r"No test(?:s| files) found, exiting with code [1-9]|^Error: No test files found",
+        "jest", "test", _E, None, 15, examples=("No tests found, exiting with code 1",),
     ),
     Rule(
         "jest.tally", r"Tests" + SGR + r":?" + SGR + r" +" + SGR + r"[0-9]+ (?:failed|passed|skipped|todo|total|pending)",

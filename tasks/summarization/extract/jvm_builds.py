@@ -51,7 +51,12 @@ def maven_pom(doc: Document, i: int, rule: Rule) -> Extracted:
         (doc.texts[k].strip() for k in range(i, last + 1) if "resolvable" in doc.texts[k] or "[FATAL]" in doc.texts[k]),
         doc.texts[i].strip(),
     )  # fmt: skip
-    return finding(doc, rule, i, last, rx(r"^(?:\[\w+\]\s*)+").sub("", said))
+    place = rx(r"(\S+\.xml)\b.*@ +line (\d+), column (\d+)").search(said)
+    return finding(
+        doc, rule, i, last, rx(r"^(?:\[\w+\]\s*)+").sub("", said),
+        file=place[1] if place else "", line=number(place[2]) if place else None,
+        column=number(place[3]) if place else None,
+    )  # fmt: skip
 
 
 def maven_verdict(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -94,17 +99,18 @@ def gradle(doc: Document, i: int, rule: Rule) -> Extracted:
         if line.startswith(("FAILURE: ", "BUILD")) or rx(r"^\d+: Task failed").match(line):
             first = k
             break
-    last, said, name = i, "", ""
+    last, said, name, deep = i, "", "", 0
     for k, line in block(doc, i + 1, prefix, 80):
         if rx(r"^\* (?!What)|^BUILD FAILED|^-{20,}|^={20,}").match(line):
             break
         body = line.strip()
         if match := rx(r"Execution failed for task '([^']+)'").search(body):
             name = match[1]
-        elif body.startswith("> ") and not said:
-            said = body[2:]
+        elif body.startswith("> ") and (not said or line.index(">") >= deep):
+            said = f"{said}: {body[2:]}" if said else body[2:]
+            deep = line.index(">") + 1
         elif body and not said and not name:
-            said = body
+            said = body.rstrip(".")
         if body:
             last = k
     message = f"{name}: {said}" if name and said else said or name or doc.texts[i].strip()

@@ -55,7 +55,7 @@ def _read(
     """A finding of an exception, its stack and its causes."""
     parts: list[tuple[int, Lines]] = [(-1, [])]
     for k, text in body:
-        if rx(r"^\s*(?:\[\w+\] *)?Caused by: ").match(text):
+        if rx(r"^\s*(?:\[\w+\] *)?Caused by:").match(text):
             parts.append((k, []))
         parts[-1][1].append((k, text))
     top = parts[0][1]
@@ -74,7 +74,8 @@ def _read(
         code = m["code"]
     causes = []
     for _, lines_of in parts[1:]:
-        m = rx(r"Caused by: (?P<code>[\w.$]+)(?:: (?P<text>.*))?").search(lines_of[0][1])
+        head = " ".join(text.strip() for _, text in lines_of[:2])
+        m = rx(r"Caused by: (?P<code>[\w.$]+)(?:: (?P<text>.*?)(?: at \S+\(.*)?$)?").search(head)
         if m:
             causes.append(
                 Cause(

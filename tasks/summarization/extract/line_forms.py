@@ -72,7 +72,7 @@ _SCAN: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "kotlinc.plain": (
         r"^(?:> Task \S+ )?[ew]: [a-zA-Z]",
-        r"(?P<severity>[ew]): (?P<message>[a-zA-Z].+)", "kotlinc", "compiler", "e: java.lang.IllegalStateException: Backend failed",
+        r"(?P<severity>[ew]): (?!(?:file://)?\S+:(?:\d|\s\())(?P<message>[a-zA-Z].+)", "kotlinc", "compiler", "e: java.lang.IllegalStateException: Backend failed",
     ),
     "thrift": (
         r"\[(?:ERROR|WARNING|FAILURE):\S+:[0-9]+\]",

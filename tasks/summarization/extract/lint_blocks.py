@@ -35,6 +35,19 @@ def shellcheck(doc: Document, i: int, rule: Rule) -> Extracted:
     return found
 
 
+def stopped(doc: Document, i: int, rule: Rule) -> Extracted:
+    """eslint itself failed: `Oops! …`, its version, then what went wrong, up to a stack."""
+    said, last = "", i
+    for j, text in doc.forward(i + 1, 30):
+        body = text.strip()
+        if rx(r"^at \S").match(body):
+            break
+        if body and not rx(r"^(?:ESLint: [\d.]+|\(|https?://)").match(body):
+            said = f"{said} {body}" if said.endswith(":") else said or body
+        last = j if body else last
+    return finding(doc, rule, i, last, said or doc.texts[i].strip())
+
+
 def phpcs(doc: Document, i: int, rule: Rule) -> Extracted:
     """` 12 | ERROR | [x] message (Rule.Name)` below `FILE: /src/a.php`."""
     m = rx(r"^\s*(\d+) \| (ERROR|WARNING)\s*\| (?:\[.\] )?(.+)$").match(doc.texts[i])
@@ -195,6 +208,8 @@ def hook(doc: Document, i: int, rule: Rule) -> Extracted:
 RULES: tuple[Rule, ...] = (
     Rule("shellcheck.block", rf"{HEAD}In \S.{{0,300}} line [0-9]+:\r?{COLOR}$", "shellcheck", "lint", Severity.ERROR, shellcheck, 21,
          examples=("In deploy.sh line 3:",)),
+    Rule("eslint.stopped", r"Oops! Something went wrong! :\(", "eslint", "lint", Severity.ERROR, stopped, 21,
+         examples=("Oops! Something went wrong! :(",)),
     Rule("phpcs.row", r"[0-9] \| (?:\x1b\[[0-9;]*m)*(?:ERROR|WARNING)", "phpcs", "lint", Severity.ERROR, phpcs, 20,
          examples=(" 12 | ERROR | [x] Missing file doc comment",)),
     Rule("phpstan.table", rf"^\s*{COLOR}Line\s+\S.{{0,300}}\.php", "phpstan", "lint", Severity.ERROR, phpstan, 20,

@@ -120,7 +120,7 @@ RULES: tuple[Rule, ...] = (
         "grouped.entry",
         # The digit before the word is enough for the scan; the whole form took it four times as long.
         rf"[0-9]{COLOR}\s{{1,9}}{COLOR}(?:error|warning|warn|info|hint|suggestion)s?{COLOR}\s"
-        rf"|[0-9]{COLOR}\s{{1,9}}{COLOR}(?:✖|✘|×|❌|✗|⚠|‼|ℹ)|^\s*[0-9]{{1,6}}:[0-9]{{1,5}} [A-Z]{{1,5}}[0-9]{{2,4}} ",
+        rf"|[0-9]{COLOR}\s{{1,9}}{COLOR}(?:✖|✘|×|❌|✗|⚠|‼|ℹ)|^\s*[0-9]{{1,6}}:[0-9]{{1,5}} {{1,5}}[A-Z]{{1,5}}[0-9]{{2,4}} ",
         "eslint", "lint", Severity.ERROR, entry, 16,
         examples=("  2:10  error    'x' is defined but never used  no-unused-vars",
                   " 116:3   ✖  Unexpected longhand value   shorthand-property", "  1:8 F401 [*] `os` imported but unused"),

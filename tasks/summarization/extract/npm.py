@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, rx
+from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import block, ranges
 from slipstream.tasks.summarization.extract.step import (
     failed,
@@ -24,7 +24,7 @@ def npm(doc: Document, i: int, rule: Rule) -> Extracted:
     if not found:
         return None
     prefix = doc.texts[i][: found.start()]
-    last, code, name = i, "", ""
+    last, code, name, path = i, "", "", ""
     said: list[tuple[int, str]] = []
     for k, line in block(doc, i, prefix, 120):
         match = rx(r"^\s*npm (?:ERR!|error)\s?(.*)$").match(line)
@@ -42,6 +42,8 @@ def npm(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         if coded := rx(r"^code (\S+)").match(body):
             code = coded[1]
+        elif body.startswith("path "):
+            path = body[5:]
         elif script := rx(
             r"^(?:Failed at the (\S+) (\S+) script|Lifecycle script `([^`]+)` failed|(\S+@\S+) ([\w:-]+): `)"
         ).match(body):
@@ -51,10 +53,17 @@ def npm(doc: Document, i: int, rule: Rule) -> Extracted:
             said.append((k, body))
         last = k if body else last
     message = said[0][1] if said else doc.texts[i].strip()
+    if placed := next((text for _, text in said if rx(r"^\S+:\d+:.* error: ").match(text)), None):
+        message = placed
     if failing := next((text for _, text in said if text.startswith("Failed at the")), None):
         message = failing
+    place = rx(r"^(\S+?\.\w+):(\d+):(?:\d+:)? (?:fatal )?error: ").match(message)
+    manifest = rx(r"(?:^|[\s'/])(package(?:-lock)?\.json)\b").search(message)
+    file = place[1] if place else manifest[1] if manifest else ""
     return finding(
         doc, rule, i, last, message, code=code, name=name,
+        file=path if path.endswith(".json") else file,
+        line=number(place[2]) if place else None,
         focus=ranges(doc, [(i, min(i + 3, last)), *((k, k) for k, _ in said[:6])]),
     )  # fmt: skip
 

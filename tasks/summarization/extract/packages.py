@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, rx
+from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
 from slipstream.tasks.summarization.extract.step import indented, paragraph
 from slipstream.tasks.summarization.model import Extracted, Rule
@@ -58,6 +58,7 @@ def cargo(doc: Document, i: int, rule: Rule) -> Extracted:
     at = doc.texts[i].find("error")
     prefix = doc.texts[i][: max(at, 0)]
     last, blanks, root = i, 0, ""
+    file, place, pending = "", None, False
     for k, line in block(doc, i + 1, prefix, 200):
         if not line.strip():
             blanks += 1
@@ -68,14 +69,17 @@ def cargo(doc: Document, i: int, rule: Rule) -> Extracted:
             r"^(?:required by|versions that|candidate|location searched|perhaps|note: |help: |process didn't|\.\.\. )"
         ).match(line):
             break
-        if rx(r"panicked at|^\s+error: ").search(line) or (
-            not root and "process didn't exit" in line
-        ):
-            root = line.strip()
+        if pending:
+            root, pending = line.strip(), False
+        if panic := rx(r"panicked at (?:'(.*)', )?([^\s':]+):(\d+):\d+").search(line):
+            file, place = panic[2], number(panic[3])
+            root, pending = panic[1] or "", not panic[1]
+        elif not root and rx(r"^\s+error: ").search(line):
+            root = line.strip().removeprefix("error: ")
         blanks, last = 0, k
-    message = bare(doc.texts[i], prefix).strip()
+    message = bare(doc.texts[i], prefix).strip().removeprefix("error: ")
     return finding(
-        doc, rule, i, last, message,
+        doc, rule, i, last, f"{message}: {root}" if root else message, file=file, line=place,
         focus=ranges(doc, [(i, min(i + 6, last)), (max(i, last - 12), last)]),
     )  # fmt: skip
 

@@ -101,10 +101,10 @@ def pest_block(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def phpt_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """run-tests.php: `FAIL name [file.phpt]` below the difference of its output."""
-    m = rx(r"(?:FAIL|LEAK|BORK)&?(?:\w+)? (?P<name>.*)\[(?P<file>[^\]]+\.phpt)\]").search(
+    m = rx(r"\b(?:FAIL|LEAK|BORK)(?:&\w+)* (?P<name>.*)\[(?P<file>[^\]]+\.phpt)\]").search(
         doc.texts[i]
     )
-    if not m:
+    if not m or rx(r"\bXFAIL\b").search(doc.texts[i][: m.start("name")]):
         return None
     start = i
     for k, text in doc.back(i - 1, 600) if i else ():

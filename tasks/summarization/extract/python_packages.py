@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, rx
+from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
 from slipstream.tasks.summarization.extract.step import indented, paragraph
-from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Tally
+from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
 
 
 def subprocess(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -14,7 +14,7 @@ def subprocess(doc: Document, i: int, rule: Rule) -> Extracted:
     at = doc.texts[i].find("error: subprocess-exited")
     prefix = doc.texts[i][: max(at, 0)].rstrip(" ")
     last, said, name, error = i, "", "", ""
-    inside = False
+    inside, place = False, None
     for k, line in block(doc, i + 1, prefix, 400):
         body = line.strip()
         if body.startswith("\N{MULTIPLICATION SIGN} "):
@@ -23,8 +23,12 @@ def subprocess(doc: Document, i: int, rule: Rule) -> Extracted:
                 name = found[1] or found[2]
         if "lines of output]" in body:
             inside = True
-        elif inside and rx(r"^(?:\S+: )?(?:fatal error|error|\w*Error|ERROR)\b.*:? \S").match(body):
-            error = body
+        elif inside and not place:
+            place = rx(r"^([^\s:]+\.\w+):(\d+):(?:(\d+):)? (?:fatal )?error: (.+)$").match(body)
+            if place:
+                error = place[4]
+            elif rx(r"^(?:\S+: )?(?:fatal error|error|\w*Error|ERROR)\b.*:? \S").match(body):
+                error = body
         if "[end of output]" in body:
             last = k
             break
@@ -42,7 +46,8 @@ def subprocess(doc: Document, i: int, rule: Rule) -> Extracted:
             break
     return finding(
         doc, rule, i, last, error or said or doc.texts[i].strip(), name=name,
-        code="subprocess-exited-with-error",
+        code="subprocess-exited-with-error", file=place[1] if place else "",
+        line=number(place[2]) if place else None, column=number(place[3]) if place else None,
         focus=ranges(doc, [(i, min(i + 3, last)), (max(i, last - 12), last)]),
     )  # fmt: skip
 
@@ -59,7 +64,9 @@ def pip(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         if line.strip():
             last = k
-    return finding(doc, rule, i, last, bare(text, prefix).removeprefix("ERROR: ").strip())
+    severity = Severity.WARNING if "pip's dependency resolver does not" in text else None
+    message = bare(text, prefix).removeprefix("ERROR: ").strip()
+    return finding(doc, rule, i, last, message, severity=severity)
 
 
 def conda(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -14,7 +14,7 @@ from slipstream.tasks.summarization.extract.stack import (
     log_header,
     ranges,
 )
-from slipstream.tasks.summarization.model import Extracted, Frame, Rule, Severity
+from slipstream.tasks.summarization.model import Cause, Extracted, Frame, Rule, Severity
 
 _PLACE = r"^\s+((?:[A-Za-z]:)?[^\s:][^:]*\.(?:go|s|c|cgo)):(\d+)(?: \+0x[0-9a-f]+)?(?: fp=.*)?$"
 _CALL = r"^(?:created by )?\s*([\w./*()\[\]{}·\-~%…]+?)(?:\((?:[^()]|\.\.\.)*\)|\(\.\.\.\))?(?: in goroutine \d+)?$"
@@ -39,6 +39,7 @@ def _frames(lines: list[tuple[int, str]]) -> list[tuple[int, Frame]]:
         if match and named:
             made = frame(named[1], match[1], match[2])
             library = named[1].startswith(_RUNTIME) or "/go/pkg/mod/" in match[1]
+            library = library or match[1].endswith("_testmain.go")
             frames.append((at, made._replace(own=made.own and not library)))
     return frames
 
@@ -73,19 +74,31 @@ def panic(doc: Document, i: int, rule: Rule) -> Extracted:
             break
     first_end = next((n for n in range(routine + 1, end + 1) if not lines[n][1].strip()), end + 1)
     frames = _frames(lines[routine + 1 : first_end])
-    deepest = deepest_own(frames, last_first=True)
+    # Where a limit of time or a deadlock ends the process, another goroutine runs the user's code.
+    deepest = deepest_own(frames, True) or deepest_own(_frames(lines[routine + 1 : end + 1]), True)
     first = log_header(doc, i)
     shown = [(first, lines[min(routine, 8)][0])]
     if deepest:
         shown.append((deepest[0], deepest[0] + 1))
-    message = found[1].strip()
+    message, causes = _panics(found[1].strip(), [text for _, text in lines[1:routine]])
     code = "panic" if message.startswith("panic") else message.partition(":")[0]
     return finding(
-        doc, rule, first, lines[end][0], message, code=code,
+        doc, rule, first, lines[end][0], message, code=code, causes=causes,
         stack=tuple(f for _, f in frames),
         file=deepest[1].file if deepest else "", line=deepest[1].line if deepest else None,
         focus=ranges(doc, shown),
     )  # fmt: skip
+
+
+def _panics(message: str, below: list[str]) -> tuple[str, tuple[Cause, ...]]:
+    """The panic that ended the process, and those that it was raised in; a repeated one is one."""
+    panics = [message]
+    for text in below:
+        if match := rx(r"^\t+(panic: .*)$").match(text):
+            panics.append(match[1].strip())
+    said = dict.fromkeys(rx(r" \[recovered(?:, repanicked)?\]$").sub("", text) for text in panics)
+    *before, last = said
+    return last, tuple(Cause("context", "", text) for text in reversed(before))
 
 
 def race(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -56,7 +56,7 @@ def _head(doc: Document, i: int, prefix: str) -> int:
         if k == i - 1 and _indent(text) > depth:
             break
         before = min(before, k) if text.strip() and k == i - 1 else before
-    return before if before >= 0 and doc.texts[before].strip() else i
+    return before if before >= 0 and bare(doc.texts[before], prefix).strip() else i
 
 
 def stack(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -72,10 +72,14 @@ def stack(doc: Document, i: int, rule: Rule) -> Extracted:
         i = k
     head = _head(doc, i, prefix)
     message = bare(doc.texts[head], prefix).strip()
-    named = rx(_ERROR).search(message)
     frames: list[tuple[int, Frame]] = []
     causes: list[tuple[str, int, str, list[tuple[int, Frame]]]] = []
     last, opened = i, 0
+    if whole := _aggregate(doc, head, prefix):
+        causes.append(("inner", head, message, []))
+        head, opened = head - 2, 2
+        message = whole
+    named = rx(_ERROR).search(message)
     for k, line in block(doc, i, prefix):
         body = line.strip()
         if _is_frame(line):
@@ -102,8 +106,10 @@ def stack(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     excerpt_at = _excerpt(doc, head, prefix)
     first = log_header(doc, excerpt_at)
-    deepest = deepest_own(frames, last_first=True)
+    deepest = deepest_own(frames or [f for c in causes for f in c[3]], last_first=True)
     file, line_number = (deepest[1].file, deepest[1].line) if deepest else ("", None)
+    if not deepest and (importer := rx(r" imported from (\S+\.\w+)$").search(message)):
+        file = importer[1]
     if not deepest and excerpt_at < head:
         at_file, _, digits = bare(doc.texts[excerpt_at], prefix).strip().rpartition(":")
         if own(at_file):
@@ -125,6 +131,14 @@ def stack(doc: Document, i: int, rule: Rule) -> Extracted:
         file=file, line=line_number,
         focus=ranges(doc, shown), weight=rule.weight + uncaught,
     )  # fmt: skip
+
+
+def _aggregate(doc: Document, head: int, prefix: str) -> str:
+    """What an error of several is called, where `head` is the first of its `[errors]: [`."""
+    if head < 2 or bare(doc.texts[head - 1], prefix).strip() != "[errors]: [":
+        return ""
+    match = rx(r"^\s*\[?(\w*Error\b.*?)\]? \{$").match(bare(doc.texts[head - 2], prefix))
+    return match[1] if match else ""
 
 
 def _split(message: str) -> tuple[str, str]:

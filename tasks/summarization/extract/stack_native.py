@@ -89,7 +89,7 @@ def sanitizer(doc: Document, i: int, rule: Rule) -> Extracted:
         shown.append((summary, summary))
     return finding(
         doc, rule, first, last, f"{header[2]}: {header[3]}", tool=header[2],
-        code="leak" if header[2] == "LeakSanitizer" else header[3].split(" ")[0].rstrip(":"),
+        code="leak" if header[2] == "LeakSanitizer" else rx(r" (?:on |in |\()|: |:$").split(header[3])[0],
         severity=Severity.ERROR if header[2] in ("LeakSanitizer", "ThreadSanitizer") else Severity.FATAL,
         stack=tuple(f for _, f in frames),
         file=deepest[1].file if deepest else "", line=deepest[1].line if deepest else None,

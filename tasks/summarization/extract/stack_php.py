@@ -36,8 +36,10 @@ def fatal(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         elif match := rx(_NEXT).match(text):
             # What was printed until here is the previous exception, the cause of this one.
-            causes.append(Cause("cause", *_split(said), tuple(f for _, f in frames)))
+            raised = (Frame("", file, line),) if file else ()
+            causes.append(Cause("cause", *_split(said), (*raised, *(f for _, f in frames))))
             said, frames = f"{match[1]}: {match[2]}", []
+            file, line = match[3] or "", number(match[4])
         elif text.strip() not in ("Stack trace:", ""):
             if frames or not _traced(doc, k, prefix):
                 break

@@ -14,7 +14,7 @@ def perl(doc: Document, i: int, rule: Rule) -> Extracted:
     """`message at file.pl line 3.` and the lines of the calls that a confession adds."""
     text = doc.texts[i]
     match = rx(r"^(.*?)\bat (\S+) line (\d+)(?:[.,;]|$)").search(text)
-    if not match:
+    if not match or rx(r"^\s*#\s+at ").match(text):
         return None
     last = i
     frames: list[Frame] = []

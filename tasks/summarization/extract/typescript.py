@@ -104,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         examples=("TS2304: Cannot find name 'x'.", "[tsl] ERROR in a.ts(3,5)\n      TS2322: no".split("\n")[1]),
     ),
     Rule(
-        "tsc.found", rf"{HEAD}Found (?:[0-9]+|no|No) errors?(?: in |\.|,|\. Watching|\r?$)", "tsc", "compiler", None,
+        "tsc.found", rf"{HEAD}Found (?:[0-9]+|no|No) errors?(?: in [0-9]+ files\.| in the same file| in \S+:[0-9]|\. Watching)", "tsc", "compiler", None,
         found, 30, examples=("Found 3 errors in 2 files.", "Found 0 errors. Watching for file changes."),
     ),
 )  # fmt: skip

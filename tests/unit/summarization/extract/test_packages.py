@@ -50,4 +50,10 @@ def test_what_cannot_be_resolved_is_one_finding_with_its_explanation(tool: str) 
     text, span = CASES[tool]
     (found,), _ = findings_of(text, rules=RULES)
     assert found.span == span
-    assert found.message == text.partition("\n")[0]
+    assert text.partition("\n")[0].removeprefix("error: ") in found.message
+
+
+def test_a_build_script_that_panics_is_where_it_does() -> None:
+    (found,), _ = findings_of(CASES["cargo build script"][0], rules=RULES)
+    assert found.message.endswith("`native v0.9.1`: no zlib")
+    assert (found.file, found.line) == ("build.rs", 3)

@@ -26,8 +26,9 @@ Building wheels for collected packages: native
   ERROR: Failed building wheel for native
 after
 """)
-    assert found.message == "error: command '/usr/bin/gcc' failed with exit code 1"
-    assert (found.name, found.span) == ("native", (2, 13))
+    assert found.message == "absent.h: No such file or directory"
+    assert (found.name, found.file, found.line) == ("native", "native.c", 1)
+    assert found.span == (2, 13)
 
 
 def test_a_missing_package_is_one_finding() -> None:
