@@ -9,6 +9,8 @@ from slipstream.tasks.summarization.detect import Detected, detect
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract import boundaries
 from slipstream.tasks.summarization.extract.driver import extract
+from slipstream.tasks.summarization.group import recount
+from slipstream.tasks.summarization.levels import logged
 from slipstream.tasks.summarization.model import Finding, Outcome, Rule, Severity, Tally
 from slipstream.tasks.summarization.rank import rank
 from slipstream.tasks.summarization.rules import Ruleset
@@ -63,12 +65,15 @@ def analyse(
     sure = [f for f in found if f.weight >= SURE]
     failing = _failing(sure, [line for tool, _kind, line in signatures if tool == boundaries.TOOL])
     findings = rank(sure, failing)
+    if scanned.skipped:
+        findings = recount(findings, doc, scanned.alike)
     guesses = [f for f in found if f.weight < SURE]
+    detected = detect(findings, tallies, signatures, doc.command)
+    failed = _failed(findings, tallies, outcome)
+    detected, levels = logged(scanned, rules.rules, findings, detected)
     return Analysis(
-        doc, tuple(findings), tuple(guesses), tuple(tallies),
-        detect(findings, tallies, signatures, doc.command),
-        tuple(failing),
-        _failed(findings, tallies, outcome),
+        doc, tuple(findings), tuple(guesses), (*tallies, *((levels,) if levels else ())),
+        detected, tuple(failing), failed,
         (*problems, *rules.problems, *_notes(scanned)),
     )  # fmt: skip
 

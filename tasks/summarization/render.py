@@ -115,7 +115,7 @@ def verdict(analysis: Analysis, outcome: Outcome) -> str:
         return "KILLED: out of memory"
     if outcome.signal:
         return f"KILLED by {outcome.signal}"
-    logged = analysis.detected.kind == levels.TOOL
+    logged = analysis.detected.tools[:1] == (levels.TOOL,)
     errors = levels.errors(analysis.tallies) if logged else 0
     errors = errors or sum(f.count for f in analysis.findings if f.severity >= Severity.ERROR)
     told = f"{errors} error{'s' if errors > 1 else ''} {'logged' if logged else 'reported'}"

@@ -9,7 +9,7 @@ not alike are matched at all.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
@@ -56,6 +56,10 @@ class Scanned(NamedTuple):
     long_lines: int
     cut: int
     """Bytes in the middle of very long lines that were not searched."""
+    matched: Mapping[tuple[int, ...], int] = {}
+    """How many lines of the whole log matched, by the rules that they matched."""
+    alike: Mapping[bytes, int] = {}
+    """Where not all matched lines were read: how many were alike, by `digitless`."""
 
 
 class Scanner:
@@ -64,11 +68,10 @@ class Scanner:
     Attributes:
         size: Bytes fed so far.
         lines: Lines scanned so far.
-        errors: Matched lines so far whose rules know a format and call it an error.
     """
 
     def __init__(self, rules: Sequence[Rule], engine: Engine) -> None:
-        self.size = self.lines = self.errors = 0
+        self.size = self.lines = 0
         self._known = [rule.weight >= 10 for rule in rules]
         self._error = [
             rule.weight >= 10 and rule.severity is not None and rule.severity >= Severity.ERROR
@@ -81,6 +84,9 @@ class Scanner:
         self._binary = False
         self._keep = Keeper()
         self._sure, self._guesses = _Bounded(), _Bounded()
+        self._matched: Counter[tuple[int, ...]] = Counter()
+        self._unread: Counter[bytes] = Counter()
+        """Lines that were only counted, by what they are like."""
         self._familiar: dict[bytes, int] = {}
         self._dense = False
         self._templates: dict[bytes, tuple[int, ...]] = {}
@@ -96,6 +102,14 @@ class Scanner:
                 self._block(block)
             self.size += len(data)
 
+    @property
+    def errors(self) -> int:
+        """Matched lines so far whose rules know a format and call it an error."""
+        return self._errors_of(self._matched)
+
+    def _errors_of(self, matched: Mapping[tuple[int, ...], int]) -> int:
+        return sum(n for rules, n in matched.items() if any(self._error[r] for r in rules))
+
     def lines_so_far(self) -> int:
         """Lines including those that are not scanned for good yet."""
         return self.lines + self._blocks.pending().count(b"\n")
@@ -103,8 +117,8 @@ class Scanner:
     def errors_so_far(self) -> int:
         """Errors including those in what is not scanned for good yet; for the live status."""
         pending = self._blocks.pending()
-        matches = self._matches(pending, 0).values() if pending else ()
-        return self.errors + sum(any(self._error[r] for r in rules) for rules in matches)
+        matches = self._matches(pending, 0) if pending else {}
+        return self.errors + self._errors_of(Counter(matches.values()))
 
     def finish(self, command: Sequence[str] = (), exit_status: int | None = None) -> Scanned:
         """Scan what is left and build the document."""
@@ -127,7 +141,8 @@ class Scanner:
         skipped = self._sure.dropped + self._guesses.dropped + len(matched) - len(hits)
         return Scanned(
             document, hits, self.size, self.lines, skipped, self._blocks.encoding or "utf-8",
-            self._binary, self._blocks.long_lines, self._blocks.cut,
+            self._binary, self._blocks.long_lines, self._blocks.cut, self._matched,
+            self._alike() if skipped else {},
         )  # fmt: skip
 
     def _block(self, block: bytes) -> None:
@@ -144,7 +159,7 @@ class Scanner:
         many = (len(matches) + counted) * 4 > count
         self._dense = many and self._sure.full + self._guesses.full > 0
         self._add(matches)
-        self.errors += sum(any(self._error[r] for r in rules) for rules in matches.values())
+        self._matched.update(matches.values())
         self.lines += count
         if self._whole is not None:
             self._whole.append((block, first, matches))
@@ -208,7 +223,8 @@ class Scanner:
         for key, count in alike.items():
             if rules := templates.get(key):
                 self._sure.dropped += count
-                self.errors += count * any(self._error[rule] for rule in rules)
+                self._matched[rules] += count
+                self._unread[key[:KEY]] += count
         # A line may match by its digits alone, so those whose like did not match are scanned again.
         unlike = {key for key in alike if key and not templates.get(key)}
         unknown = [at for at, key in enumerate(keys) if key in unlike] if unlike else []
@@ -229,10 +245,10 @@ class Scanner:
             lines = block.split(b"\n")
             wide = WIDE if self._keep.roomy else NARROW
             for line, rules in matches.items():
-                key = lines[line - first][:KEY].translate(None, _DIGITS)
-                seen = familiar.get(key, 0)
+                alike = digitless(lines[line - first])
+                seen = familiar.get(alike, 0)
                 if seen or len(familiar) < TEMPLATES:
-                    familiar[key] = seen + 1
+                    familiar[alike] = seen + 1
                 is_error = any(self._error[rule] for rule in rules)
                 if seen >= FAMILIAR:
                     before, after = ALIKE
@@ -242,6 +258,19 @@ class Scanner:
                     before, after = SURE if any(self._known[rule] for rule in rules) else GUESS
                 (errors if is_error else others).append((line - before, line + after))
         self._keep.block(block, first, lines, errors, others)
+
+    def _alike(self) -> Counter[bytes]:
+        """How many matched lines were alike."""
+        alike = self._unread + Counter(self._familiar)
+        for block, first, matches in self._whole or ():
+            lines = block.split(b"\n")
+            alike.update(digitless(lines[line - first]) for line in matches)
+        return alike
+
+
+def digitless(line: bytes) -> bytes:
+    """What lines have in common that are alike but for their digits."""
+    return line.translate(None, _DIGITS)[:KEY]
 
 
 class _Bounded:
