@@ -100,7 +100,7 @@ def _sealed(
                 streams.add(frame.runs)
     except (FileNotFoundError, Damaged):
         return None
-    if stored > rows.SMALL:
+    if stored > rows.SMALL or path != frames:  # what was moved already stays a file
         content = rows.Content(sha256, size, lines, stored, None, path)
     else:
         content = rows.Content(sha256, size, lines, stored, path.read_bytes(), None)
