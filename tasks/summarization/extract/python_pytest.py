@@ -314,7 +314,7 @@ RULES = (
         ),
     ),
     Rule(
-        "pytest.progress", r"\.py::.* (?:\x1b\[[0-9;]*m)*(?:FAILED|ERROR)\b", "pytest", "test",
+        "pytest.progress", r" (?:\x1b\[[0-9;]*m)*(?:FAILED|ERROR)(?:\x1b\[[0-9;]*m)*(?: +(?:\x1b\[[0-9;]*m)*\[|\s*$)", "pytest", "test",
         Severity.ERROR, pytest_progress, 8,
         examples=("tests/test_a.py::test_b FAILED             [ 50%]",),
     ),
