@@ -25,6 +25,8 @@ LOG_TAIL: Steps = ((6, 7.0), (20, 5.0), (40, 3.0), (80, 1.5))
 """The same for the end of an output without a verdict."""
 AROUND_ERROR = ((2, 7.0), (5, 5.0), (10, 2.5))
 """(lines before and after an error that a format told, worth)."""
+CALM_TAIL, CALM_AROUND, CALM_PLAIN = ((10, 5.0),), ((3, 5.0),), 10
+"""The same for an application log whose ordinary lines are told as templates."""
 GUESS = {Severity.ERROR: 6.0, Severity.WARNING: 2.0, Severity.INFO: 3.0, Severity.FATAL: 6.5}
 AROUND_GUESS = ((2, 0.6), (5, 1.2), (10, 2.2))
 """(lines before and after a guess, what is taken off its worth)."""
@@ -89,6 +91,7 @@ def weigh(
     failing: Sequence[tuple[int, int]],
     failed: bool | None,
     counted: bool,
+    calm: bool = False,
 ) -> dict[int, float]:
     """The worth of each line that has any, by its index.
 
@@ -99,7 +102,10 @@ def weigh(
         failing: First and last log line of each step that failed.
         failed: Whether the command failed.
         counted: Whether a tool has told the result of its run.
+        calm: Whether the output is an application log whose ordinary lines are told otherwise.
     """
+    around = CALM_AROUND if calm else AROUND_ERROR
+    plain = CALM_PLAIN if calm else PLAIN
     total = len(doc)
     worth: dict[int, float] = {}
 
@@ -113,7 +119,7 @@ def weigh(
     if failed:
         steps = [i for f in verdicts if (i := doc.index(f.span[0])) is not None]
         ends = [(at, VERDICT_TAIL) for at in sorted(steps)[:VERDICTS]]
-        ends = ends or [(total, LOG_TAIL)]
+        ends = ends or [(total, CALM_TAIL if calm else LOG_TAIL)]
         for end, tail in ends:
             for i in range(max(0, end - tail[-1][0]), end):
                 lift(i, next(value for lines, value in tail if end - i <= lines))
@@ -121,8 +127,8 @@ def weigh(
         first, last = doc.index(finding.span[0]), doc.index(finding.span[1])
         if first is None or last is None:
             continue
-        for away in range(1, AROUND_ERROR[-1][0] + 1):
-            value = next(value for lines, value in AROUND_ERROR if away <= lines)
+        for away in range(1, around[-1][0] + 1):
+            value = next(value for lines, value in around if away <= lines)
             lift(first - away, value)
             lift(last + away, value)
     counts: dict[str, int] = {}
@@ -137,14 +143,14 @@ def weigh(
         if failing and not any(a <= guess.span[0] <= b for a, b in failing):
             value -= OUTSIDE
         lift(at, value)
-        for away in range(1, AROUND_GUESS[-1][0] + 1):
+        for away in range(1, (around if calm else AROUND_GUESS)[-1][0] + 1):
             less = value - next(less for lines, less in AROUND_GUESS if away <= lines)
             lift(at + away, less)
             lift(at - away, less - 0.1)
     if not failed and not counted:
-        for away in range(PLAIN):
-            lift(away, 1.0 - away / PLAIN)
-            lift(total - 1 - away, 1.1 - away / PLAIN)
+        for away in range(plain):
+            lift(away, 1.0 - away / plain)
+            lift(total - 1 - away, 1.1 - away / plain)
     for i in range(HEAD):
         lift(i, 0.2)
     return worth

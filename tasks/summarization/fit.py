@@ -15,8 +15,10 @@ from typing import NamedTuple
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import evidence_size, take
 from slipstream.tasks.summarization.excerpt import block, choose, fence, shorten, size
+from slipstream.tasks.summarization.group import last_line
 from slipstream.tasks.summarization.model import Finding, Limits, Severity
 from slipstream.tasks.summarization.text import printable
+from slipstream.tasks.summarization.times import stamp
 
 ERROR_SHARE, WARNING_SHARE = 0.6, 0.3
 EVIDENCE_SHARE = 0.25
@@ -215,7 +217,7 @@ def item(doc: Document, finding: Finding, limit: int, log_id: str) -> Item:
         chosen = [] if i is None else [i]
     else:
         chosen = choose(doc, finding, limit - 160)
-    more = f" (×{finding.count})" if finding.count > 1 else ""
+    more = _times(doc, finding)
     role = _role(finding)
     if len(chosen) == 1 and first == last:
         text = block(doc, chosen, finding.span, log_id)[0].strip()
@@ -225,6 +227,18 @@ def item(doc: Document, finding: Finding, limit: int, log_id: str) -> Item:
     text = "\n".join([heading, *fence(lines)])
     cut = any(line.startswith("… ") for line in lines)
     return Item(finding, text, tuple(chosen), cut)
+
+
+def _times(doc: Document, finding: Finding) -> str:
+    """How often it was reported, and where and when last."""
+    if finding.count == 1:
+        return ""
+    last = last_line(finding)
+    if last == finding.span[0]:
+        return f" (×{finding.count})"
+    at = doc.index(last)
+    when = stamp(doc.texts[at]).rpartition(" ")[2] if at is not None else ""
+    return f" (×{finding.count}, last line {last}{f' at {when}' if when else ''})"
 
 
 def _role(finding: Finding) -> str:

@@ -9,6 +9,7 @@ from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import rx
 from slipstream.tasks.summarization.model import Finding, Rule, Severity, Tally
 from slipstream.tasks.summarization.scan import Scanned
+from slipstream.tasks.summarization.times import TIME, between, ends
 
 TOOL = "log"
 """Tool and kind of what is only logged."""
@@ -37,11 +38,8 @@ _REACH = 160
 """Characters of a plain line in which its level stands."""
 _IN_VAIN = 2000
 """Lines without a level that are searched for a notation that was not there before."""
-_DATE = r"\d{4}[-/]\d\d[-/]\d\d|\b[A-Z][a-z]{2} +\d{1,2}(?= \d\d:)|\b\d\d/[A-Z][a-z]{2}/\d{4}"
-_TIME = r"(?:(?<=/\d{4}:)|(?<![\d:]))\d\d:\d\d:\d\d(?![\d:])"
-_EPOCH = r'"(?:time|ts|timestamp|@timestamp)"\s*:\s*(1\d{9})(?:\d{3})?(?:\.\d+)?\s*[,}]'
-_AT_ENDS = 50
-"""Lines at each end of the log in which a time is looked for."""
+_FIRST = 50
+"""Lines of the beginning that tell whether the output is a log."""
 
 
 def level(text: str) -> str:
@@ -92,8 +90,8 @@ def count(lines: Iterable[str]) -> tuple[dict[str, int], int]:
 
 def looks_logged(doc: Document) -> int | None:
     """The line number of the first entry, where most of the first lines are entries of a log."""
-    first = [(i, level(text)) for i, text in zip(range(_AT_ENDS), doc.texts, strict=False) if text]
-    entries = [i for i, name in first if name and rx(_TIME).search(doc.texts[i])]
+    first = [(i, level(text)) for i, text in zip(range(_FIRST), doc.texts, strict=False) if text]
+    entries = [i for i, name in first if name and rx(TIME).search(doc.texts[i])]
     if len(entries) < 3 or len(entries) * 2 < len(first):
         return None
     return doc.numbers[entries[0]]
@@ -125,34 +123,6 @@ def said(counts: Iterable[tuple[str, int]]) -> str:
         f"{number:,} {nouns.get(name, name)}{'s' if name in nouns and number != 1 else ''}"
         for name, number in counts
     )
-
-
-def ends(doc: Document) -> tuple[str, str]:
-    """The first and the last time in the log, with its date where it has one."""
-    first = next(filter(None, map(stamp, doc.texts[:_AT_ENDS])), "")
-    last = next(filter(None, map(stamp, reversed(doc.texts[-_AT_ENDS:]))), "")
-    return first, last
-
-
-def stamp(text: str) -> str:
-    """The time of an entry as it prints it, to the second, after its date; empty without one."""
-    time = rx(_TIME).search(text, 0, 400)
-    if time:
-        date = rx(_DATE).search(text, 0, time.start() + 3)
-        return f"{date[0]} {time[0]}" if date else time[0]
-    if epoch := rx(_EPOCH).search(text, 0, 400):
-        from time import gmtime, strftime
-
-        return strftime("%Y-%m-%d %H:%M:%S", gmtime(int(epoch[1])))
-    return ""
-
-
-def between(first: str, last: str) -> str:
-    """`2024-05-01 10:00:01 to 10:14:33`: the date is said once where it is the same."""
-    if not first or first == last:
-        return first
-    date, _, time = last.rpartition(" ")
-    return f"{first} to {time if date and first.startswith(date) else last}"
 
 
 def logged(

@@ -22,6 +22,7 @@ from slipstream.tasks.summarization.evidence import weigh
 from slipstream.tasks.summarization.excerpt import fence, line_text, shorten, size
 from slipstream.tasks.summarization.fit import Item, fit
 from slipstream.tasks.summarization.model import Finding, Limits, Log, Outcome, Severity, Tally
+from slipstream.tasks.summarization.repeated import repeated
 from slipstream.tasks.summarization.text import printable
 
 TALLIES = 4
@@ -29,6 +30,8 @@ TALLIES = 4
 HEADER_LINE, NOTE_LINE = 200, 160
 """Bytes of one line of the header and of one note."""
 NOTES = 4
+REPEATED = 2_500
+"""Bytes for the ordinary lines of an application log."""
 
 
 def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> str:
@@ -46,15 +49,16 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     notes = [shorten(note, NOTE_LINE) for note in analysis.notes[: 1 if small else NOTES]]
     foot = footer(log, outcome, notes)
     room = limits.max_bytes - size(head) - size(foot) - RESERVED
+    ordinary: list[str] = []
+    if _is_log(analysis) and len(doc) == doc.total and not small:
+        ordinary = repeated(doc, findings, min(REPEATED, room // 4))
+        room -= sum(size(line) + 1 for line in ordinary)
     errors = [f for f in findings if f.severity >= Severity.ERROR]
     worth = weigh(
-        doc,
-        errors,
-        analysis.guesses,
-        analysis.failing,
-        analysis.failed,
+        doc, errors, analysis.guesses, analysis.failing, analysis.failed,
         any(tally.tool != levels.TOOL for tally in analysis.tallies),
-    )
+        bool(ordinary) and not outcome.exit_status,
+    )  # fmt: skip
     fitted = fit(doc, findings, worth, room, limits, log.id, explained(analysis))
     parts = [head]
     for title, items, left in (
@@ -63,6 +67,7 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
         ("Information", fitted.infos, fitted.left_infos),
     ):
         parts += _section(title, items, left, log.id, fitted.names if title == "Errors" else "")
+    parts += ordinary
     if fitted.evidence:
         title = "Other lines that may tell why" if analysis.failed else "Output"
         parts += _excerpt(title, doc, fitted.evidence, log.id)
@@ -115,7 +120,7 @@ def verdict(analysis: Analysis, outcome: Outcome) -> str:
         return "KILLED: out of memory"
     if outcome.signal:
         return f"KILLED by {outcome.signal}"
-    logged = analysis.detected.tools[:1] == (levels.TOOL,)
+    logged = _is_log(analysis)
     errors = levels.errors(analysis.tallies) if logged else 0
     errors = errors or sum(f.count for f in analysis.findings if f.severity >= Severity.ERROR)
     told = f"{errors} error{'s' if errors > 1 else ''} {'logged' if logged else 'reported'}"
@@ -124,6 +129,10 @@ def verdict(analysis: Analysis, outcome: Outcome) -> str:
     if errors and logged and outcome.exit_status is None:
         return told  # a log tells what happened, not how the program ended
     return {True: "FAILED", False: "passed", None: "no failure seen"}[analysis.failed]
+
+
+def _is_log(analysis: Analysis) -> bool:
+    return analysis.detected.tools[:1] == (levels.TOOL,)
 
 
 def _said(tally: Tally) -> str:
@@ -142,7 +151,9 @@ def _section(
     if not items and not left:
         return []
     total = len(items) + len(left)
-    parts = [f"\n## {title} ({total})", *(item.text for item in items)]
+    every = sum(f.count for f in (*(item.finding for item in items), *left))
+    how_many = f"{total}" if every == total else f"{total} different, {every} in all"
+    parts = [f"\n## {title} ({how_many})", *(item.text for item in items)]
     if left:
         first, last = min(f.span[0] for f in left), max(f.span[1] for f in left)
         where = f": slip log {log_id} --lines {first}:{last}" if log_id else ""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.extract.common import rx
+from slipstream.tasks.summarization.times import stamp
 
 _MOST = 2000
 """Distinct templates that are told apart; later ones are counted together."""
@@ -20,7 +21,9 @@ _WORDS = 50_000
 """Words whose mask is remembered."""
 _KEPT = 400
 """Characters of a line that make its template."""
-_QUOTED = r"\"[^\"]{0,200}\"(?!\s*:)"
+_QUOTED = r"(?:(?<=^)|(?<=[\s(\[,]))(?<!: )\"[^\"]{0,200}\"(?!\s*:)"
+"""Text in quotes that is not a key nor the value of one: those of JSON and logfmt tell what the
+entry is."""
 _VARIES = (
     r"(?P<time>\d{4}[-/]\d\d[-/]\d\d(?:T\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d|\d\d?:\d\d:\d\d(?:[.,]\d+)?)"
@@ -29,7 +32,6 @@ _VARIES = (
     r"|(?P<n>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{17}"
     r"|0x[0-9a-fA-F]+|(?<![A-Za-z])[0-9a-fA-F]*\d[0-9a-fA-F]*(?:\.\d+)?)"
 )
-_STAMP = r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\b[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\b\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d|\b\d\d:\d\d:\d\d"
 
 
 class Template(NamedTuple):
@@ -122,13 +124,8 @@ def templates(lines: Iterable[tuple[int, str]]) -> tuple[list[Template], int]:
         group.last = number
         group.latest = line
     found = [
-        Template(t, g.count, g.first, g.last, _stamp(g.example), _stamp(g.latest), g.example)
+        Template(t, g.count, g.first, g.last, stamp(g.example), stamp(g.latest), g.example)
         for t, g in groups.items()
     ]
     found.sort(key=lambda t: (-t.lines, t.first))
     return found, rest
-
-
-def _stamp(line: str) -> str:
-    match = rx(_STAMP).search(line[:200])
-    return match[0] if match else ""
