@@ -11,6 +11,10 @@ from slipstream.tasks.summarization.text import printable
 
 LINE_BYTES = 600
 """A line in a summary is cut to this; the rest is in the log."""
+SHORTEST = 80
+"""Lines of a finding that is too long are cut to a sixth of its room, but not below this."""
+GAP = 64
+"""Bytes of a marker between lines."""
 
 Range = tuple[int, int]
 
@@ -56,7 +60,9 @@ def marker(log_id: str, first: int, last: int, total: int = 0) -> str:
     return f"… {count}{of} lines{where}"
 
 
-def block(doc: Document, chosen: Sequence[int], span: Range, log_id: str) -> list[str]:
+def block(
+    doc: Document, chosen: Sequence[int], span: Range, log_id: str, line_bytes: int = LINE_BYTES
+) -> list[str]:
     """The chosen lines (document indices, ascending) of a span, with markers in the gaps."""
     out: list[str] = []
     before = span[0] - 1
@@ -64,51 +70,77 @@ def block(doc: Document, chosen: Sequence[int], span: Range, log_id: str) -> lis
     for i in chosen:
         number = doc.numbers[i]
         if number > before + 1:
-            out.append(marker(log_id, before + 1, number - 1, total))
-        out.append(line_text(doc, i))
+            first = doc.index(before + 1)
+            blank = first == i - 1 and not doc.texts[i - 1].strip()
+            out.append("" if blank else marker(log_id, before + 1, number - 1, total))
+        out.append(line_text(doc, i, line_bytes))
         before = number
     if before < span[1]:
         out.append(marker(log_id, before + 1, span[1], total))
     return out
 
 
-def choose(doc: Document, finding: Finding, limit: int) -> list[int]:
-    """Indices of the lines of a finding that fit `limit` bytes, the most telling first.
+def choose(doc: Document, finding: Finding, limit: int) -> tuple[list[int], int]:
+    """What of a finding's lines fits `limit` bytes, the most telling first.
 
     All of them where they fit. Else the focus, then the first and last lines and the user's own
-    code, then library frames, until the room is used.
+    code, then library frames, until the room is used, with what the markers between take.
+
+    Returns:
+        Indices of the lines, and the bytes to which one line is cut.
     """
-    span = finding.span
-    indices = [i for i in range(*_index_range(doc, span)) if doc.texts[i].strip()]
-    sizes = {i: size(line_text(doc, i)) + 1 for i in indices}
-    if sum(sizes.values()) <= limit:
-        return _trim(doc, list(range(*_index_range(doc, span))))
-    focused = {i for first, last in finding.focus for i in range(*_index_range(doc, (first, last)))}
-    middle = len(indices) / 2
-    frames = [i for i in indices if _is_frame(doc.texts[i])]
-    near = {i for i in frames if own(doc.texts[i])} | set(frames[-3:]) | set(frames[:2])
-
-    def order(position: int) -> tuple[int, float]:
-        i = indices[position]
-        if i in focused:
-            return 0, position
-        if position in (0, len(indices) - 1):
-            return 1, position
-        if i in near:
-            return 2, position
-        distance = min(position, len(indices) - 1 - position)
-        return (4 if i in frames else 3), distance if position < middle else distance + 0.5
-
-    left, chosen = limit, []
-    for position in sorted(range(len(indices)), key=order):
-        i = indices[position]
-        cost = sizes[i]
+    whole = range(*_index_range(doc, finding.span))
+    indices = [i for i in whole if doc.texts[i].strip()]
+    sizes = [size(line_text(doc, i)) + 1 for i in indices]
+    if sum(sizes) + len(whole) - len(indices) <= limit:
+        return list(whole), LINE_BYTES
+    line_bytes = max(SHORTEST, min(LINE_BYTES, limit // 6))
+    sizes = [min(cost, line_bytes + 1) for cost in sizes]
+    last = len(indices) - 1
+    classes = _classes(doc, finding, indices)
+    left = limit - GAP
+    chosen: set[int] = set()
+    for at in sorted(range(len(indices)), key=lambda at: (classes[at], min(at, last - at), at)):
+        beside = (at == 0 or at - 1 in chosen) + (at == last or at + 1 in chosen)
+        cost = sizes[at] + GAP * (1 - beside)  # a line between two others closes a gap
         if cost <= left:
             left -= cost
-            chosen.append(i)
-        elif order(position)[0] > 2:
+            chosen.add(at)
+        elif classes[at] > 3:
             break
-    return sorted(chosen)
+    for at in range(1, last):  # a marker would take as much as the line that it stands for
+        if at not in chosen and sizes[at] <= GAP and {at - 1, at + 1} <= chosen:
+            chosen.add(at)
+    shown = [indices[at] for at in sorted(chosen)]
+    if not shown:
+        return [], line_bytes
+    kept, blank = set(shown), {i for i in whole if not doc.texts[i].strip()}
+    for i in whole:  # blank lines beside what is shown are no gap
+        if i in blank and i - 1 in kept:
+            kept.add(i)
+    for i in reversed(whole):
+        if i in blank and i + 1 in kept:
+            kept.add(i)
+    return sorted(kept), line_bytes
+
+
+def _classes(doc: Document, finding: Finding, indices: Sequence[int]) -> list[int]:
+    """How telling each line of a finding is; a smaller number is more."""
+    focused = {i for lines in finding.focus for i in range(*_index_range(doc, lines))}
+    frames = [i for i in indices if _is_frame(doc.texts[i])]
+    near = {*frames[-3:], *frames[:2]}
+
+    def class_of(i: int) -> int:
+        if i in focused:
+            return 0
+        if i in (indices[0], indices[-1]):
+            return 1
+        if i not in every:
+            return 4
+        return 2 if own(doc.texts[i]) else 3 if i in near else 5
+
+    every = set(frames)
+    return [class_of(i) for i in indices]
 
 
 def _is_frame(text: str) -> bool:
@@ -121,14 +153,6 @@ def _index_range(doc: Document, span: Range) -> tuple[int, int]:
     from bisect import bisect_left, bisect_right
 
     return bisect_left(doc.numbers, span[0]), bisect_right(doc.numbers, span[1])
-
-
-def _trim(doc: Document, indices: list[int]) -> list[int]:
-    while indices and not doc.texts[indices[-1]].strip():
-        indices.pop()
-    while indices and not doc.texts[indices[0]].strip():
-        indices.pop(0)
-    return indices
 
 
 def merge_ranges(ranges: Iterable[Range]) -> list[Range]:

@@ -20,7 +20,7 @@ from slipstream.tasks.summarization.analyse import Analysis
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import weigh
 from slipstream.tasks.summarization.excerpt import fence, line_text, shorten, size
-from slipstream.tasks.summarization.fit import Item, fit
+from slipstream.tasks.summarization.fit import Fitted, Item, fit, smaller
 from slipstream.tasks.summarization.model import Finding, Limits, Log, Outcome, Severity, Tally
 from slipstream.tasks.summarization.repeated import repeated
 from slipstream.tasks.summarization.text import printable
@@ -29,6 +29,8 @@ TALLIES = 4
 """Closing lines of tools that the header repeats, the last ones."""
 HEADER_LINE, NOTE_LINE = 200, 160
 """Bytes of one line of the header and of one note."""
+SMALL_LINE = 100
+"""The same in a summary of less than 2 KiB, which has one line of what tools counted, one note."""
 NOTES = 4
 REPEATED = 2_500
 """Bytes for the ordinary lines of an application log."""
@@ -45,9 +47,8 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     """
     doc, findings = analysis.document, analysis.findings
     small = limits.max_bytes < 2048
-    head = header(analysis, outcome, 1 if small else TALLIES)
-    notes = [shorten(note, NOTE_LINE) for note in analysis.notes[: 1 if small else NOTES]]
-    foot = footer(log, outcome, notes)
+    head = header(analysis, outcome, small)
+    foot = footer(log, outcome, analysis.notes, small)
     room = limits.max_bytes - size(head) - size(foot) - RESERVED
     ordinary: list[str] = []
     if _is_log(analysis) and len(doc) == doc.total and not small:
@@ -60,19 +61,29 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
         bool(ordinary) and not outcome.exit_status,
     )  # fmt: skip
     fitted = fit(doc, findings, worth, room, limits, log.id, explained(analysis))
-    parts = [head]
+    while True:
+        text = "\n".join([head, *_body(fitted, analysis, ordinary, log.id), foot])
+        over = size(text) - limits.max_bytes
+        less = smaller(fitted, doc, worth, over) if over > 0 else None
+        if less is None:
+            return text if over <= 0 else _within(text, foot, limits.max_bytes)
+        fitted = less
+
+
+def _body(fitted: Fitted, analysis: Analysis, ordinary: Sequence[str], log_id: str) -> list[str]:
+    """What stands between header and footer."""
+    parts: list[str] = []
     for title, items, left in (
         ("Errors", fitted.errors, fitted.left_errors),
         ("Warnings", fitted.warnings, fitted.left_warnings),
         ("Information", fitted.infos, fitted.left_infos),
     ):
-        parts += _section(title, items, left, log.id, fitted.names if title == "Errors" else "")
+        parts += _section(title, items, left, log_id, fitted.names if title == "Errors" else "")
     parts += ordinary
     if fitted.evidence:
         title = "Other lines that may tell why" if analysis.failed else "Output"
-        parts += _excerpt(title, doc, fitted.evidence, log.id)
-    parts.append(foot)
-    return "\n".join(_within(parts, limits.max_bytes))
+        parts += _excerpt(title, analysis.document, fitted.evidence, log_id)
+    return parts
 
 
 def explained(analysis: Analysis) -> bool:
@@ -96,7 +107,7 @@ RESERVED = 320
 """Bytes for the titles of sections and for what says that findings are left out."""
 
 
-def header(analysis: Analysis, outcome: Outcome, tallies: int) -> str:
+def header(analysis: Analysis, outcome: Outcome, small: bool = False) -> str:
     """The result, the types, the exit status, the duration; then what the tools counted."""
     command = analysis.document.command
     tools = " → ".join(analysis.detected.tools[:4]) or (
@@ -108,8 +119,9 @@ def header(analysis: Analysis, outcome: Outcome, tallies: int) -> str:
     if outcome.duration is not None and outcome.duration >= 1:
         parts.append(f"{outcome.duration:.0f} s")
     said = dict.fromkeys(filter(None, (_said(tally) for tally in analysis.tallies)))
-    lines = [", ".join(parts), *list(said)[-tallies:]]
-    return "\n".join(shorten(line, HEADER_LINE) for line in lines)
+    lines = [", ".join(parts), *list(said)[-1 if small else -TALLIES :]]
+    limit = SMALL_LINE if small else HEADER_LINE
+    return "\n".join(shorten(printable(line), limit) for line in lines)
 
 
 def verdict(analysis: Analysis, outcome: Outcome) -> str:
@@ -139,7 +151,10 @@ def _said(tally: Tally) -> str:
     """What a tool counted, in its own words; nothing where it counted nothing."""
     if tally.tool == levels.TOOL:
         return f"{tally.tool}: {'; '.join(filter(None, (levels.said(tally.counts), tally.note)))}"
-    counts = ", ".join(f"{count} {name}" for name, count in tally.counts)
+    one = {"files": "file", "commits": "commit", "authors": "author"}
+    counts = ", ".join(
+        f"{count} {one.get(name, name) if count == 1 else name}" for name, count in tally.counts
+    )
     time = f"in {tally.duration:g} s" if tally.duration is not None else ""
     words = " ".join(part for part in (counts or tally.note, time) if part)
     return f"{tally.tool}: {words}" if words else ""
@@ -180,11 +195,13 @@ def _excerpt(title: str, doc: Document, chosen: Sequence[int], log_id: str) -> l
     return [f"\n## {title}{how}", *fence(lines)]
 
 
-def footer(log: Log, outcome: Outcome, notes: Sequence[str]) -> str:
+def footer(log: Log, outcome: Outcome, notes: Sequence[str], small: bool = False) -> str:
     """What a reader must know of the full log, and how to read it."""
-    lines = ["\n---", *notes]
+    limit = SMALL_LINE if small else NOTE_LINE
+    lines = ["\n---"]
+    lines += [shorten(printable(note), limit) for note in notes[: 1 if small else NOTES]]
     if log.warning:
-        lines.append(f"warning: {shorten(log.warning, NOTE_LINE)}")
+        lines.append(f"warning: {shorten(printable(log.warning), limit)}")
     if log.id:
         whole = "complete" if log.complete else "INCOMPLETE"
         lines.append(
@@ -199,12 +216,12 @@ def footer(log: Log, outcome: Outcome, notes: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _within(parts: list[str], limit: int) -> list[str]:
-    """Drop parts before the footer, the last first, until all is within the limit.
+def _within(text: str, foot: str, limit: int) -> str:
+    """The text without the last lines before its footer, as far as the limit wants it.
 
-    The shares are reckoned so that this finds nothing to do; it is what makes the limit certain.
+    Only where header, root cause and footer alone are too long, which takes sizes that no log has.
     """
-    parts = [part for block in parts[:-1] for part in block.split("\n")] + parts[-1:]
-    while sum(size(part) + 1 for part in parts) - 1 > limit and len(parts) > 2:
-        del parts[-2]
-    return parts
+    lines = text.removesuffix(foot).split("\n")
+    while len(lines) > 2 and size("\n".join(lines)) + size(foot) > limit:
+        del lines[-2]
+    return "\n".join(lines) + foot

@@ -38,9 +38,9 @@ def status(doc: Document, i: int, rule: Rule) -> Extracted:
             if counts[section] <= 10:
                 shown.append((k, k))
         elif body and not rx(
-            r"^(?:On branch|HEAD detached|Your branch|Not currently on|Initial commit|No commits yet|"
+            r"^(?:On branch|HEAD detached|Your branch|(?:interactive )?rebase in progress|Not currently on|Initial commit|No commits yet|"
             r"\(use |\(create|\(fix |\(all |and have|You are |You have|no changes|nothing|Last command|Next command|"
-            r"No commands|interactive rebase|   |# |Submodule|It took)"
+            r"No commands|(?:pick|reword|edit|squash|fixup|exec|drop|merge|label|reset|break)\b|# |Submodule|It took)"
         ).match(body):
             break
         if body:
@@ -52,8 +52,14 @@ def status(doc: Document, i: int, rule: Rule) -> Extracted:
         said += f" (unmerged: {', '.join(unmerged)})"
     return [
         finding(
-            doc, rule, i, last, f"{branch}: {said}", severity=severity,
-            file=unmerged[0] if unmerged else "", focus=ranges(doc, shown),
+            doc,
+            rule,
+            i,
+            last,
+            f"{branch}: {said}",
+            severity=severity,
+            file=unmerged[0] if unmerged else "",
+            focus=ranges(doc, shown),
         ),
         Tally(rule.tool, rule.kind, doc.numbers[i], None, tuple(counts.items()), None, branch),
     ]
@@ -115,8 +121,12 @@ def statistics(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def log(doc: Document, i: int, rule: Rule) -> Extracted:
-    """`git log`: one finding for the run of commits, with their number and authors."""
+    """`git log`, `git show`: one finding for the run of commits, with their number and authors.
+
+    The diff of a single commit is left to the reader of diffs; of several, its lines are counted.
+    """
     commits, authors, dates, shown = 0, set[str](), list[str](), list[tuple[int, int]]()
+    files = added = deleted = 0
     last, want = i, False
     for k, line in doc.forward(i, 1_000_000):
         if rx(r"^commit [0-9a-f]{7,64}\b").match(line):
@@ -124,6 +134,13 @@ def log(doc: Document, i: int, rule: Rule) -> Extracted:
             want = True
             if commits <= 10:
                 shown.append((k, k))
+        elif line.startswith("diff --") and commits == 1 and not _more_commits(doc, k):
+            break
+        elif line.startswith("diff --"):
+            files += 1
+        elif line.startswith(("+", "-")):
+            added += line[0] == "+" and not line.startswith("+++ ")
+            deleted += line[0] == "-" and not line.startswith("--- ")
         elif line.startswith("Author: "):
             authors.add(line[8:].strip())
         elif line.startswith(("Date: ", "AuthorDate: ")):
@@ -132,19 +149,30 @@ def log(doc: Document, i: int, rule: Rule) -> Extracted:
             want = False
             if commits <= 10:
                 shown.append((k, k))
+        elif total := rx(_TOTAL).match(line):
+            files, added, deleted = (
+                old + int(total[n] or 0) for n, old in enumerate((files, added, deleted), 1)
+            )
         elif line and not rx(
-            r"^(?:    | |Merge: |Commit|gpg: |Notes|diff |index |[-+@\\]|\d+\t|:\d{6} |[AMDR]\d*\t|new |deleted |similarity|rename |old )"
+            r"^(?:    | |Merge: |Commit|gpg: |Notes|index |[@\\]|\d+\t|:\d{6} |[AMDR]\d*\t|new |deleted |similarity|rename |old )"
         ).match(line):
             break
         last = k if line.strip() else last
     message = f"{_many(commits, 'commit')} by {_many(len(authors), 'author')}"
+    counts = [("commits", commits), ("authors", len(authors))]
+    if files:
+        message += f", {_many(files, 'file')} changed, +{added} -{deleted}"
+        counts += [("files changed", files), ("added", added), ("deleted", deleted)]
     if dates:
-        message += f", {dates[-1]} to {dates[0]}"
-    counts = (("commits", commits), ("authors", len(authors)))
+        message += f", {dates[-1]} to {dates[0]}" if dates[1:] else f", {dates[0]}"
     return [
         finding(doc, rule, i, last, message, focus=ranges(doc, shown)),
-        Tally(rule.tool, rule.kind, doc.numbers[i], None, counts),
+        Tally(rule.tool, rule.kind, doc.numbers[i], None, tuple(counts)),
     ]
+
+
+def _more_commits(doc: Document, i: int) -> bool:
+    return any(rx(r"^commit [0-9a-f]{40}\b").match(line) for _, line in doc.forward(i, 1_000_000))
 
 
 def _many(count: int, noun: str) -> str:
@@ -268,7 +296,7 @@ def rejected(doc: Document, i: int, rule: Rule) -> Extracted:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "git.status", r"^(?:On branch \S|HEAD detached (?:at|from) |Not currently on any branch)", "git",
+        "git.status", r"^(?:On branch \S|HEAD detached (?:at|from) |Not currently on any branch|(?:interactive )?rebase in progress; onto )", "git",
         "git", Severity.INFO, status, 20, examples=("On branch main",),
     ),
     Rule(
@@ -294,7 +322,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git.merge", r"Automatic merge failed|error: could not (?:apply|revert) [0-9a-f]|"
         r"error: Failed to merge in the changes|Patch failed at \d+|Merging is not possible because|"
-        r"error: (?:commit|merge|pull|cherry-pick)\S* is not possible because|Cannot rebase|could not detach HEAD", "git", "git",
+        r"error: (?:[Cc]ommit|[Mm]erg|[Pp]ull|[Cc]herry-pick|[Rr]evert)\S* is not possible because|Cannot rebase|could not detach HEAD", "git", "git",
         extract=merge_failed, weight=22,
         examples=("Automatic merge failed; fix conflicts and then commit the result.",),
     ),
