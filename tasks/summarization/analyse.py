@@ -12,7 +12,7 @@ from slipstream.tasks.summarization.extract.driver import extract
 from slipstream.tasks.summarization.group import recount
 from slipstream.tasks.summarization.levels import logged
 from slipstream.tasks.summarization.model import Finding, Outcome, Rule, Severity, Tally
-from slipstream.tasks.summarization.rank import rank
+from slipstream.tasks.summarization.rank import by_words, rank
 from slipstream.tasks.summarization.rules import Ruleset
 from slipstream.tasks.summarization.scan import Scanned
 
@@ -64,10 +64,14 @@ def analyse(
     found, tallies, problems = extract(doc, hits, seconds)
     sure = [f for f in found if f.weight >= SURE]
     failing = _failing(sure, [line for tool, _kind, line in signatures if tool == boundaries.TOOL])
+    guesses = [f for f in found if f.weight < SURE]
+    if outcome.exit_status:
+        told = by_words(sure, guesses)
+        sure = sorted([*sure, *told], key=lambda f: f.span)
+        guesses = [f for f in guesses if f not in told]
     findings = rank(sure, failing)
     if scanned.skipped:
         findings = recount(findings, doc, scanned.alike)
-    guesses = [f for f in found if f.weight < SURE]
     detected = detect(findings, tallies, signatures, doc.command)
     failed = _failed(findings, tallies, outcome)
     detected, levels = logged(scanned, rules.rules, findings, detected)

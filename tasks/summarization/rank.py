@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from re import IGNORECASE
 
 from slipstream.tasks.summarization.extract.common import rx
 from slipstream.tasks.summarization.group import merge, normal
@@ -12,11 +13,40 @@ from slipstream.tasks.summarization.model import Finding, Severity
 TOOL_WEIGHT = 20
 """Weight from which a rule knows the tool, not only a format that many share."""
 
+EXPLAINING = ("compiler", "test", "lint")
+"""Kinds that say why a build fails; what the build says after them is their consequence."""
+
+SOON = 200
+"""Lines within which what a build says is taken to follow from the errors before."""
+
 _MISSING = (
-    r"(?i)no such file|file not found|cannot find|can't find|could not find|not found|no module"
-    r"|cannot open|unresolved import|does not exist|unable to resolve|could not resolve"
+    r"no such file|file not found|(?:cannot|can't|could not) find (?:module|crate|package|-l)"
+    r"|no module|cannot open|unresolved (?:import|module)|package \S+ does not exist"
+    r"|(?:unable to|could not|cannot) (?:resolve|import)|not in std\b"
 )
-"""What one thing that is missing looks like: errors that follow in the same tool come of it."""
+"""What one thing that is missing looks like."""
+_UNKNOWN = (
+    r"undeclared|not declared|unresolved|unknown type|not defined|not in (?:this )?scope"
+    r"|undefined (?:name|type|variable|function|symbol|reference|identifier)"
+    r"|cannot find (?:symbol|type|name|value|function|namespace)|does not name a type"
+    r"|incomplete type|could not be found"
+)
+"""What follows in the same compiler where something is missing: names that nobody knows."""
+_QUOTED = r"[‘'`\"]([A-Za-z_][\w.:]*)[’'`\"]"
+"""A name as compilers quote it."""
+_ANNOUNCED = (
+    r"(?:[\w./ -]{0,40}: )?(?:(?:fatal|uncaught|unhandled)[ :]*)*(?:\w*error|fatal|failure)\b"
+    r"(?: \[?\w+\]?)?: ?\S|[a-z][\w./-]*: .*: [A-Z][a-z]"
+)
+"""How a program announces why it gives up: `error: …`, `ls: cannot access …: No such file`."""
+BELIEVED = 5
+
+_OUTCOME = (
+    r"\bexit(?:ed)?(?: with)?(?: code| status)?:? \d|command failed|non-zero (?:code|exit)"
+    r"|\bELIFECYCLE\b|lifecycle script|execution failed for task|there were failing tests"
+    r"|failed to execute goal"
+)
+"""How builds say that something which they ran has failed."""
 
 
 def rank(findings: Sequence[Finding], failing: Sequence[tuple[int, int]] = ()) -> list[Finding]:
@@ -56,6 +86,19 @@ def _tier(finding: Finding, failing: Sequence[tuple[int, int]]) -> int:
     return 4 * outside + 2 * logged + (finding.weight < TOOL_WEIGHT)
 
 
+def by_words(findings: Sequence[Finding], guesses: Sequence[Finding]) -> list[Finding]:
+    """The guesses that stand for the errors of a command that failed, where no format tells any.
+
+    A script that prints "error: no templates" and leaves has told its reason; only a few such
+    lines are believed.
+    """
+    if any(f.severity >= Severity.ERROR and not _is_verdict(f) for f in findings):
+        return []
+    announced = rx(_ANNOUNCED, IGNORECASE).match
+    loud = [g for g in guesses if g.severity >= Severity.ERROR and announced(g.message)]
+    return loud if len({normal(g.message) for g in loud}) <= BELIEVED else []
+
+
 def digest(finding: Finding) -> str:
     """Name of a finding that stays the same from run to run: what it says, not where it stands."""
     parts = (finding.tool, finding.code, finding.name, normal(finding.message))
@@ -65,14 +108,20 @@ def digest(finding: Finding) -> str:
 def _is_verdict(finding: Finding) -> bool:
     """Whether a build or a CI system says that something else failed."""
     return finding.kind == "build" and (
-        finding.tool in ("ci", "make", "ninja") or finding.weight < TOOL_WEIGHT
+        finding.tool in ("ci", "make", "ninja")
+        or rx(_OUTCOME, IGNORECASE).search(finding.message) is not None
     )
 
 
 def _root(findings: Sequence[Finding], tiers: dict[int, int]) -> Finding | None:
     """The first error of the nearest kind that is not itself a verdict about another failure."""
     errors = [f for f in findings if f.severity >= Severity.ERROR]
-    pool = [f for f in errors if not _is_verdict(f)] or errors
+    told = min((f.span for f in errors if f.kind in EXPLAINING), default=None)
+    pool = [
+        f for f in errors
+        if not _is_verdict(f)
+        and not (f.kind == "build" and (f.weight < TOOL_WEIGHT or (told and f.span > told)))
+    ] or errors  # fmt: skip
     if not pool:
         return None
     return min(pool, key=lambda f: (tiers[id(f)], f.span))
@@ -81,20 +130,33 @@ def _root(findings: Sequence[Finding], tiers: dict[int, int]) -> Finding | None:
 def _roles(findings: Sequence[Finding], root: Finding | None) -> list[str]:
     """The role of each finding: "root", "cascade" or nothing.
 
-    What builds and CI systems say after the root cause follows from it, and so do later errors of
-    the same compiler when the root is something that is missing.
+    What builds and CI systems say soon after the root cause follows from it. So do names that the
+    same compiler does not know, where the root is something that is missing, or the same name.
     """
     if root is None:
         return [""] * len(findings)
-    missing = root.kind == "compiler" and bool(rx(_MISSING).search(root.message))
+    compiler = root.kind == "compiler"
+    missing = compiler and bool(rx(_MISSING, IGNORECASE).search(root.message))
+    unknown = compiler and bool(rx(_UNKNOWN, IGNORECASE).search(root.message))
+    quoted = rx(_QUOTED).search(root.message)
+    name = quoted[1] if quoted and (missing or unknown) else ""
+    explained = root.span[1] if root.kind in EXPLAINING else None
     roles = []
     for finding in findings:
         role = ""
         if finding is root:
             role = "root"
-        elif finding.severity >= Severity.ERROR and finding.span > root.span:
-            same = missing and finding.tool == root.tool and finding.severity < Severity.FATAL
-            if same or (_is_verdict(finding) and not _is_verdict(root)):
+        elif finding.severity >= Severity.ERROR and (
+            finding.span > root.span or finding.tool == "ninja"  # it names the target first
+        ):
+            same = finding.tool == root.tool and finding.severity < Severity.FATAL
+            same = same and bool(rx(f"{_MISSING}|{_UNKNOWN}", IGNORECASE).search(finding.message))
+            same = same and bool(missing or name in rx(_QUOTED).findall(finding.message))
+            verdict = _is_verdict(finding) and not _is_verdict(root)
+            soon = finding.kind == "build" and explained and finding.span[0] - explained < SOON
+            if same or verdict or soon:
                 role = "cascade"
+        if explained and finding.severity >= Severity.ERROR and finding.kind in EXPLAINING:
+            explained = max(explained, finding.span[1])
         roles.append(role)
     return roles

@@ -20,6 +20,17 @@ def rx(pattern: str, flags: int = 0) -> re.Pattern[str]:
     return re.compile(pattern, flags)
 
 
+def went_well(text: str) -> bool:
+    """Whether a line only says that a test went well, or names one that runs: `… 3 ms OK`."""
+    return rx(_WENT_WELL).search(text) is not None
+
+
+_WENT_WELL = (
+    r"^\s*(?:\[ *(?:RUN|OK|PASSED|SKIPPED)|ok \d|PASS\b|[\u2713\u2714\u221a] |test .* \.\.\. )"
+    r"|\b(?:PASS(?:ED)?|[Oo][Kk]|XFAIL|SKIP(?:PED)?)\s*(?:\([\d.]+ ?m?s\)|\[ *\d+%\])?\s*$"
+)
+
+
 def number(text: str | None) -> int | None:
     """An integer of at most 9 digits, or None."""
     return int(text) if text and len(text) < 10 and text.isascii() and text.isdigit() else None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import number, rx
+from slipstream.tasks.summarization.extract.common import number, rx, went_well
 from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
 
 _LOCATION = (
@@ -108,7 +108,7 @@ def _absorb(kept: list[Finding], new: Finding) -> None:
 
 def _results(doc: Document, i: int, rule: Rule) -> Iterator[Finding | Tally]:
     if rule.extract is None:
-        if rule.severity is not None:
+        if rule.severity is not None and (rule.kind == "test" or not went_well(doc.texts[i])):
             yield line_finding(doc, i, rule)
         return
     result: Extracted = rule.extract(doc, i, rule)

@@ -73,6 +73,9 @@ def bare_position(doc: Document, i: int, rule: Rule) -> Extracted:
     found = diagnosis(text)
     if found is None or len(found.message) < 4 or not starts_line(found.before):
         return None
+    above = doc.texts[i - 1] if i else ""
+    if rx(r"\[ *SKIPPED *\]|\bSKIP\b|\bPending (?:→|->)").search(above):
+        return None  # why a test was skipped
     if rx(_TALK).match(found.message) or rx(r"://|\d+:\d+:\d+").search(
         text[: len(found.before) + 12]
     ):

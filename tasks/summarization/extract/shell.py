@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.extract.common import finding, number, rx
+from slipstream.tasks.summarization.extract.common import finding, number, rx, went_well
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 
@@ -17,16 +17,11 @@ def script(doc: Document, i: int, rule: Rule) -> Extracted:
     return finding(doc, rule, i, i, text, file=file, line=number(match[2]) if file else None)
 
 
-_NAMES_A_TEST = (
-    r"^\s*(?:\[ *(?:RUN|OK|PASSED|SKIPPED)|ok \d|PASS\b|[\u2713\u2714\u221a] |test .* \.\.\. )"
-    r"|\b(?:PASS(?:ED)?|[Oo][Kk]|XFAIL|SKIP(?:PED)?)\s*(?:\([\d.]+ ?m?s\))?$|\w\.\w+::\w+"
-)
-
-
 def condition(doc: Document, i: int, rule: Rule) -> Extracted:
     """A condition of the system, unless the line only names a test of it."""
     text = doc.texts[i].strip()
-    return None if rx(_NAMES_A_TEST).search(text) else finding(doc, rule, i, i, text)
+    named = went_well(text) or rx(r"\w\.\w+::\w+").search(text)
+    return None if named else finding(doc, rule, i, i, text)
 
 
 def usage(doc: Document, i: int, rule: Rule) -> Extracted:

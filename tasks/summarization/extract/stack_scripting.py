@@ -41,13 +41,15 @@ def lua(doc: Document, i: int, rule: Rule) -> Extracted:
     text = doc.texts[i]
     prefix = text[: text.find("stack traceback:")]
     head = i
-    for k, line in doc.back(i - 1, 8) if i else ():
+    for k, line in doc.back(i - 1, 30) if i else ():
         body = bare(line, prefix)
-        if not body.strip():
-            break
-        head = k
         if rx(r"^(?:\S*lua\S*: |\S+:\d+: )").match(body):
+            head = k
             break
+        if rx(r"^(?:\[[ =-]|={8}|stack traceback:)").match(body):
+            break
+    if head == i:
+        return None  # without what was raised, a stack tells nothing
     frames: list[tuple[int, Frame]] = []
     last = i
     for k, line in block(doc, i + 1, prefix.rstrip(), 200):

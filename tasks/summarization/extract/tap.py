@@ -165,11 +165,12 @@ def prove_file(doc: Document, i: int, rule: Rule) -> Extracted:
         ).search(text):
             break
         last = k
-    message = rx(r"(?:Dubious|Failed \d+/\d+ subtests|No subtests run).*").search(doc.texts[i])
-    return finding(
-        doc, rule, start, last, message[0].strip() if message else doc.texts[i].strip(),
-        tool="prove", name=name, file=name,
-    )  # fmt: skip
+    found = rx(r"(?:Dubious|Failed \d+/\d+ subtests|No subtests run).*").search(doc.texts[i])
+    message = found[0].strip() if found else doc.texts[i].strip()
+    above = doc.texts[start - 1].strip() if start else ""
+    if looked := rx(r"^# Looks like (?P<said>you planned .*|your test exited .*)$").match(above):
+        start, message = start - 1, f"{looked['said']} {message}"
+    return finding(doc, rule, start, last, message, tool="prove", name=name, file=name)
 
 
 def prove_report(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -54,7 +54,7 @@ _CODES_BY_EXTENSION = {
     "go": ((r"(SA|S|ST|QF|U)\d{4}", "staticcheck"), (r"G\d{3}", "gosec"), (r"[a-z]", "golangci-lint")),
     "py": (
         (r"[CRWEFI]\d{4}", "pylint"), (r"[CRWEF]:", "pylint"), (r"B[1-7]\d\d", "bandit"),
-        (r"D\d{3}", "pydocstyle"), (r"[A-Z]{1,4}\d{2,4}", "flake8"), (r"[a-z]+(-[a-z]+)*$", "mypy"),
+        (r"[A-Z]{1,4}\d{2,4}", "flake8"), (r"[a-z]+(-[a-z]+)*$", "mypy"),
         (r"\w+Warning$", "python"), (r"SyntaxError", "python"),
     ),
     "rb": ((r"[A-Z]\w+(/\w+)+", "rubocop"), (r"[A-Z]\w+$", "reek")),
@@ -123,12 +123,12 @@ def tool_of(doc: Document, file: str, code: str, message: str = "") -> tuple[str
     if not name and code:
         forms = (*_CODES, *_CODES_BY_EXTENSION.get(extension, ()), *_COMMON_CODES)
         name = next((tool for form, tool in forms if rx(form).match(code)), "")
-        if name in ("flake8", "bandit", "pydocstyle", "mypy") and (
-            "`" in message or code == "invalid-syntax"
-        ):
+        if name in ("flake8", "bandit", "mypy") and ("`" in message or code == "invalid-syntax"):
             name = "ruff"  # it quotes code with backticks, the others with apostrophes
         if name == "flake8" and any(t.startswith(("Found ", "[*] ")) for t in doc.texts[-4:]):
             name = "ruff"  # flake8 has no closing line
+    if base == "cargo.toml":
+        return "cargo", "compiler"
     if not name:
         name = _OF_EXTENSION.get(extension, "")
     if not name:
