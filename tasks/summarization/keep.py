@@ -48,6 +48,7 @@ class Keeper:
         self,
         block: bytes,
         first: int,
+        count: int,
         lines: Sequence[bytes] | None,
         errors: Iterable[Range],
         others: Iterable[Range],
@@ -57,6 +58,7 @@ class Keeper:
         Args:
             block: Whole lines.
             first: Number of its first line.
+            count: Its lines.
             lines: The block split at line feeds, where the caller has that already.
             errors: Ranges of line numbers wanted for errors; they may begin before the block and
                 end behind it.
@@ -65,7 +67,6 @@ class Keeper:
         if not block.endswith(b"\n"):
             block += b"\n"
             lines = None if lines is None else [*lines, b""]
-        count = len(lines) - 1 if lines is not None else block.count(b"\n")
         last = first + count - 1
         important = merge_ranges([*errors, (first, self._until[True])])
         rest = merge_ranges([*others, (first, self._until[False])])

@@ -79,8 +79,8 @@ class Scanner:
         ]
         self._engine = engine
         self._blocks = Blocks()
-        self._whole: list[tuple[bytes, int, dict[int, tuple[int, ...]]]] | None = []
-        """While small: each block with the number of its first line and its matches."""
+        self._whole: list[tuple[bytes, int, int, dict[int, tuple[int, ...]]]] | None = []
+        """While small: each block with the number of its first line, its lines and its matches."""
         self._binary = False
         self._keep = Keeper()
         self._sure, self._guesses = _Bounded(), _Bounded()
@@ -126,7 +126,7 @@ class Scanner:
             self._block(block)
         self._read_newest()
         if self._whole is not None:
-            runs: Iterable[tuple[int, bytes]] = [(1, b"".join(b for b, _, _ in self._whole))]
+            runs: Iterable[tuple[int, bytes]] = [(1, b"".join(one[0] for one in self._whole))]
         else:
             runs = self._keep.runs()
         document = _document(runs, self.lines, command, exit_status)
@@ -162,13 +162,13 @@ class Scanner:
         self._matched.update(matches.values())
         self.lines += count
         if self._whole is not None:
-            self._whole.append((block, first, matches))
-            if sum(len(b) for b, _, _ in self._whole) > WHOLE:
+            self._whole.append((block, first, count, matches))
+            if sum(len(one[0]) for one in self._whole) > WHOLE:
                 kept, self._whole = self._whole, None
                 for old in kept:
                     self._retain(*old)
         else:
-            self._retain(block, first, matches)
+            self._retain(block, first, count, matches)
 
     def _add(self, matches: dict[int, tuple[int, ...]]) -> None:
         for line, rules in matches.items():
@@ -235,7 +235,9 @@ class Scanner:
             templates[keys[unknown[i]]] = rules
         return {first + unknown[i]: rules for i, rules in found.items()}
 
-    def _retain(self, block: bytes, first: int, matches: dict[int, tuple[int, ...]]) -> None:
+    def _retain(
+        self, block: bytes, first: int, count: int, matches: dict[int, tuple[int, ...]]
+    ) -> None:
         """Keep the surroundings of the matches of a block of a large log."""
         errors: list[tuple[int, int]] = []
         others: list[tuple[int, int]] = []
@@ -257,12 +259,12 @@ class Scanner:
                 else:
                     before, after = SURE if any(self._known[rule] for rule in rules) else GUESS
                 (errors if is_error else others).append((line - before, line + after))
-        self._keep.block(block, first, lines, errors, others)
+        self._keep.block(block, first, count, lines, errors, others)
 
     def _alike(self) -> Counter[bytes]:
         """How many matched lines were alike."""
         alike = self._unread + Counter(self._familiar)
-        for block, first, matches in self._whole or ():
+        for block, first, _count, matches in self._whole or ():
             lines = block.split(b"\n")
             alike.update(digitless(lines[line - first]) for line in matches)
         return alike
