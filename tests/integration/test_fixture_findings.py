@@ -68,11 +68,11 @@ def case(request: pytest.FixtureRequest, rules: Ruleset) -> Case:
     return Case(sidecar, outcome, analyse(scanned, rules, outcome))
 
 
-def test_no_rule_fails_on_it(case: Case):
+def test_no_rule_fails_on_it(case: Case) -> None:
     assert not [note for note in case.analysis.notes if "rules for" in note]
 
 
-def test_every_failure_that_a_person_sees_is_a_finding(case: Case):
+def test_every_failure_that_a_person_sees_is_a_finding(case: Case) -> None:
     missed = [
         expected
         for expected in case.sidecar["expect"]["findings"]
@@ -81,13 +81,13 @@ def test_every_failure_that_a_person_sees_is_a_finding(case: Case):
     assert not missed, _list(case.analysis.findings)
 
 
-def test_the_result_is_told_right(case: Case):
+def test_the_result_is_told_right(case: Case) -> None:
     assert case.analysis.failed is (case.sidecar["expect"]["result"] == "failed") or (
         case.analysis.failed is None and case.sidecar["expect"]["result"] == "passed"
     )
 
 
-def test_what_the_tool_counts_is_counted(case: Case):
+def test_what_the_tool_counts_is_counted(case: Case) -> None:
     said = [dict(tally.counts) for tally in case.analysis.tallies if tally.counts]
     said = [{"total": sum(counts.values())} | counts for counts in said]
     expected: dict[str, int] = {}
@@ -110,14 +110,14 @@ def _reported(analysis: Analysis, name: str) -> int:
     return sum(f.count for f in analysis.findings if f.severity == severity)
 
 
-def test_a_run_that_passed_has_no_errors(case: Case):
+def test_a_run_that_passed_has_no_errors(case: Case) -> None:
     expect = case.sidecar["expect"]
     if expect["result"] == "passed" and not expect["findings"]:
         errors = [f for f in case.analysis.findings if f.severity >= Severity.ERROR]
         assert not errors, _list(errors)
 
 
-def test_a_summary_of_any_size_shows_the_root_cause_and_ends_with_the_footer(case: Case):
+def test_a_summary_of_any_size_shows_the_root_cause_and_ends_with_the_footer(case: Case) -> None:
     text = _summary(case, 10_240)
     plain = "".join(text.split())
     for finding in case.analysis.findings:
@@ -161,7 +161,7 @@ def _tells(finding: Finding, file: str, line: int | None, severity: str, part: s
     if finding.severity not in _severity(severity):
         return False
     texts = [finding.name, *_wordings(finding.code, finding.message)]
-    places = [(p.file, p.line) for p in (finding, *finding.places)]
+    places = [(finding.file, finding.line), *((p.file, p.line) for p in finding.places)]
     places += [(f.file, f.line) for f in finding.stack]
     for cause in finding.causes:
         texts += _wordings(cause.code, cause.message)

@@ -84,8 +84,8 @@ def _failure(doc: Document, i: int, rule: Rule, at: int, kind: str) -> Finding |
     if len(said) > 1 and said[0].endswith(f"::{test}"):
         said = said[1:]
     if not message and not said:
-        said = _output(doc, i)
-        lines = [(i, text) for text in said]
+        lines = _output(doc, i)
+        said = [text for _, text in lines]
     reasons = [text[4:].strip() for text in said if text.startswith("E   ")]
     if reasons:  # pytest's message repeats the source around it
         message = reasons[0]
@@ -148,16 +148,15 @@ def _text(doc: Document, i: int, at: int, kind: str) -> Lines:
     return found
 
 
-def _output(doc: Document, i: int) -> list[str]:
+def _output(doc: Document, i: int) -> Lines:
     """What the test printed, where the report has nothing else to say."""
-    found: list[str] = []
-    for _, text in doc.forward(i + 1, 60):
-        found.append(
-            unescape(rx(r"<!\[CDATA\[|\]\]>|</?system-(?:out|err)>").sub("", text)).strip()
-        )
+    found: Lines = []
+    for k, text in doc.forward(i + 1, 60):
+        body = unescape(rx(r"<!\[CDATA\[|\]\]>|</?system-(?:out|err)>").sub("", text)).strip()
+        found.append((k, body))
         if "</testcase>" in text or "</system-out>" in text:
             break
-    return [text for text in found if text and not text.startswith("</")]
+    return [pair for pair in found if pair[1] and not pair[1].startswith("</")]
 
 
 def suite(doc: Document, i: int, rule: Rule) -> Extracted:
