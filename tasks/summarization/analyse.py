@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.detect import Detected, detect
 from slipstream.tasks.summarization.document import Document
+from slipstream.tasks.summarization.excerpt import merge_ranges
 from slipstream.tasks.summarization.extract import boundaries
+from slipstream.tasks.summarization.extract.diff import CONTENT
 from slipstream.tasks.summarization.extract.driver import extract
 from slipstream.tasks.summarization.group import recount
 from slipstream.tasks.summarization.levels import logged
@@ -72,7 +75,7 @@ def analyse(
     findings = rank(sure, failing)
     if scanned.skipped:
         findings = recount(findings, doc, scanned.alike)
-    detected = detect(findings, tallies, signatures, doc.command)
+    detected = detect(findings, tallies, _outside(signatures, found), doc.command)
     failed = _failed(findings, tallies, outcome)
     detected, levels = logged(scanned, rules.rules, findings, detected)
     return Analysis(
@@ -87,6 +90,18 @@ def nothing(command: Sequence[str], outcome: Outcome) -> Analysis:
     doc = Document([], command=command, exit_status=outcome.exit_status)
     detected = detect((), (), (), command)
     return Analysis(doc, (), (), (), detected, (), _failed((), (), outcome), ())
+
+
+def _outside(
+    signatures: Sequence[tuple[str, str, int]], found: Sequence[Finding]
+) -> list[tuple[str, str, int]]:
+    """The signatures that do not stand in other files' text, as a diff holds it."""
+    content = merge_ranges(f.span for f in found if f.weight >= CONTENT)
+    starts = [first for first, _ in content]
+    return [
+        one for one in signatures
+        if not (at := bisect_right(starts, one[2])) or content[at - 1][1] < one[2]
+    ]  # fmt: skip
 
 
 def _failing(findings: Sequence[Finding], begins: Sequence[int]) -> list[tuple[int, int]]:

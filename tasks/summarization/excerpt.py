@@ -127,7 +127,8 @@ def choose(doc: Document, finding: Finding, limit: int) -> tuple[list[int], int]
 def _classes(doc: Document, finding: Finding, indices: Sequence[int]) -> list[int]:
     """How telling each line of a finding is; a smaller number is more."""
     focused = {i for lines in finding.focus for i in range(*_index_range(doc, lines))}
-    frames = [i for i in indices if _is_frame(doc.texts[i])]
+    stacked = finding.kind not in ("git", "diff")  # they hold source text, which is no stack
+    frames = [i for i in indices if stacked and _is_frame(doc.texts[i])]
     near = {*frames[-3:], *frames[:2]}
 
     def class_of(i: int) -> int:

@@ -14,7 +14,16 @@ from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import evidence_size, take
-from slipstream.tasks.summarization.excerpt import block, choose, fence, shorten, size
+from slipstream.tasks.summarization.excerpt import (
+    LINE_BYTES,
+    SHORTEST,
+    block,
+    choose,
+    fence,
+    line_text,
+    shorten,
+    size,
+)
 from slipstream.tasks.summarization.group import last_line
 from slipstream.tasks.summarization.model import Finding, Limits, Severity
 from slipstream.tasks.summarization.text import printable
@@ -26,8 +35,10 @@ EVIDENCE_SHARE = 0.25
 CERTAIN, GOOD, LEAST = 7.5, 2.5, 0.0
 """Worth from which evidence is shown although all failures are explained; from which it comes
 before warnings; from which it is shown at all."""
-BRIEF = 160
-"""Bytes of a finding in brief."""
+BRIEF, BRIEFEST = 160, 90
+"""Bytes of a finding in brief; the second where room is very short."""
+TITLE, FENCES = 140, 12
+"""Bytes of the title of a finding, and of the fences around its lines."""
 NAMES_BYTES = 1_500
 """Bytes for the names or places of errors that are not shown."""
 SMALLEST_ITEM = 320
@@ -92,25 +103,29 @@ def fit(
     def items(some: Sequence[Finding]) -> list[Item]:
         return [item(doc, f, item_bytes, log_id) for f in some]
 
-    error_items = items(
-        errors[: max(limits.max_errors, sum(f.severity == Severity.FATAL for f in errors))]
-    )
+    needed, left = _needed(items([f for f in errors if _is_needed(f)]), room)
+    others = [f for f in errors if not _is_needed(f)]
+    error_items = items(others[: max(0, limits.max_errors - len(errors) + len(others))])
     warning_items, info_items = items(warnings[:AT_MOST]), items(infos[:AT_MOST])
-    for_warnings = min(_size(warning_items), int(room * WARNING_SHARE))
-    for_infos = min(_size(info_items), int(room * (1 - ERROR_SHARE - WARNING_SHARE)))
-    left = room - for_warnings - for_infos
-    for_names = min(names_size(errors), NAMES_BYTES) if _size(error_items) > left else 0
+    for_warnings = min(_size(warning_items), int(room * WARNING_SHARE), left)
+    left -= for_warnings
+    for_infos = min(_size(info_items), int(room * (1 - ERROR_SHARE - WARNING_SHARE)), left)
+    left -= for_infos
+    for_names = 0
+    if _size(error_items) > left:
+        for_names = min(names_size(others), NAMES_BYTES, left // 4)
     left -= for_names
     good, least = (CERTAIN, CERTAIN) if explained else (GOOD, LEAST)
     for_evidence = min(evidence_size(doc, worth, good), int(left * EVIDENCE_SHARE))
-    shown_errors, left = _take(error_items, left - for_evidence, limits.section_bytes)
+    section = limits.section_bytes
+    shown_errors, left = _take(error_items, left - for_evidence, section, needed)
     left_errors = _left(errors, shown_errors)
     names = names_of(left_errors, for_names)
     shown_errors, left = _lengthen(doc, shown_errors, left + for_names - size(names), log_id)
     shown = {i for one in shown_errors for i in one.lines}
     evidence, left = take(doc, worth, shown, left + for_evidence, good)
-    shown_warnings, left = _take(warning_items, left + for_warnings, limits.section_bytes)
-    shown_infos, left = _take(info_items, left + for_infos, limits.section_bytes)
+    shown_warnings, left = _take(warning_items, left + for_warnings, section)
+    shown_infos, left = _take(info_items, left + for_infos, section)
     shown_warnings, left = _lengthen(doc, shown_warnings, left, log_id)
     shown_infos, left = _lengthen(doc, shown_infos, left, log_id)
     for one in (*shown_warnings, *shown_infos):
@@ -157,42 +172,91 @@ def _left(findings: Sequence[Finding], shown: Sequence[Item]) -> list[Finding]:
     return [f for f in findings if id(f) not in kept]
 
 
-def _take(items: Sequence[Item], room: int, section: int) -> tuple[list[Item], int]:
-    """The items that fit, the first first, and the bytes that are left.
+def _is_needed(finding: Finding) -> bool:
+    return finding.role == "root" or finding.severity == Severity.FATAL
+
+
+def _needed(items: Sequence[Item], room: int) -> tuple[list[Item], int]:
+    """The root cause and what is fatal: each in full where the others still fit in brief.
+
+    The root cause is there whatever the room.
+    """
+    limit = BRIEF if room > 4 * BRIEF else BRIEFEST
+    briefs = [brief(one.finding, limit) for one in items]
+    later = _size(briefs)
+    shown: list[Item] = []
+    for one, short in zip(items, briefs, strict=True):
+        cost, least = size(one.text) + 1, size(short.text) + 1
+        later -= least
+        if cost + later > room and cost > least:
+            one, cost = short, least
+        if cost <= room or one.finding.role == "root":
+            shown.append(one)
+            room = max(0, room - cost)
+    return shown, room
+
+
+def _take(
+    items: Sequence[Item], room: int, section: int, before: Sequence[Item] = ()
+) -> tuple[list[Item], int]:
+    """What is shown already and the items that fit, the first first, and the bytes that are left.
 
     At first no tool gets more than `section` bytes, so that one does not crowd out the others;
-    then what is left of the room is shared by rank. The root cause and what is fatal are shown in
-    brief where they do not fit otherwise.
+    then what is left of the room is shared by rank.
     """
     shown: dict[int, Item] = {}
     used: dict[str, int] = {}
-    for one_tool_at_most in (section, room):
+    for one in before:
+        used[one.finding.tool] = used.get(one.finding.tool, 0) + size(one.text) + 1
+    for at_most in (section, 1 << 62):
         for at, one in enumerate(items):
-            if at in shown:
-                continue
-            finding = one.finding
-            cost = size(one.text) + 1
-            fits = cost <= room and used.get(finding.tool, 0) + cost <= one_tool_at_most
-            needed = finding.role == "root" or finding.severity == Severity.FATAL
-            if needed and not fits:
-                one = brief(finding)
-                cost = size(one.text) + 1
-                fits = cost <= room
-            if fits:
+            tool, cost = one.finding.tool, size(one.text) + 1
+            if at not in shown and cost <= room and used.get(tool, 0) + cost <= at_most:
                 shown[at] = one
-                used[finding.tool] = used.get(finding.tool, 0) + cost
+                used[tool] = used.get(tool, 0) + cost
                 room -= cost
-    return [shown[at] for at in sorted(shown)], room
+    return [*before, *(shown[at] for at in sorted(shown))], room
 
 
-def brief(finding: Finding) -> Item:
+def smaller(fitted: Fitted, doc: Document, worth: dict[int, float], over: int) -> Fitted | None:
+    """The same with less, for a summary that is `over` bytes too long; None where all is needed.
+
+    The least telling goes first: evidence, names, information, warnings, errors.
+    """
+    if fitted.evidence:
+        gone: set[int] = set()
+        for i in sorted(fitted.evidence, key=lambda i: (worth.get(i, 0.0), -i)):
+            if over <= 0:
+                break
+            gone.add(i)
+            over -= size(line_text(doc, i)) + 1
+        return fitted._replace(evidence=[i for i in fitted.evidence if i not in gone])
+    if fitted.names:
+        return fitted._replace(names="")
+    if fitted.infos:
+        *infos, last = fitted.infos
+        return fitted._replace(infos=infos, left_infos=[last.finding, *fitted.left_infos])
+    if fitted.warnings:
+        *warnings, last = fitted.warnings
+        return fitted._replace(
+            warnings=warnings, left_warnings=[last.finding, *fitted.left_warnings]
+        )
+    if len(fitted.errors) > 1:
+        *errors, last = fitted.errors
+        return fitted._replace(errors=errors, left_errors=[last.finding, *fitted.left_errors])
+    if fitted.errors and "\n" in fitted.errors[0].text:
+        return fitted._replace(errors=[brief(fitted.errors[0].finding, BRIEFEST)])
+    return None
+
+
+def brief(finding: Finding, limit: int = BRIEF) -> Item:
     """A finding as one short line, for where its own lines do not fit."""
     first, last = finding.span
     lines = f"line {first}" if first == last else f"lines {first}-{last}"
     where = f"{finding.file}:{finding.line}" if finding.file and finding.line else finding.file
     code = "" if finding.code in finding.message else finding.code
     said = " ".join(part for part in (where, finding.name, code, finding.message) if part)
-    return Item(finding, f"- {_role(finding)}{lines}: {shorten(printable(said), BRIEF)}", (), False)
+    return Item(finding, f"- {_role(finding)}{lines}: {shorten(printable(said), limit)}", (), False)
 
 
 def _lengthen(doc: Document, items: list[Item], room: int, log_id: str) -> tuple[list[Item], int]:
@@ -210,23 +274,21 @@ def _lengthen(doc: Document, items: list[Item], room: int, log_id: str) -> tuple
 
 
 def item(doc: Document, finding: Finding, limit: int, log_id: str) -> Item:
-    """The finding as text of at most about `limit` bytes: a line, or a heading and a block."""
+    """The finding as text of at most `limit` bytes, if that is 320 or more.
+
+    It is a line, or a heading and a block.
+    """
     first, last = finding.span
-    if first == last:
-        i = doc.index(first)
-        chosen = [] if i is None else [i]
-    else:
-        chosen = choose(doc, finding, limit - 160)
-    more = _times(doc, finding)
-    role = _role(finding)
-    if len(chosen) == 1 and first == last:
-        text = block(doc, chosen, finding.span, log_id)[0].strip()
-        return Item(finding, f"- {role}line {first}{more}: {text}", tuple(chosen), False)
-    lines = block(doc, chosen, finding.span, log_id)
-    heading = f"- {role}lines {first}-{last}{more}{_title(finding)}"
+    place = f"line {first}" if first == last else f"lines {first}-{last}"
+    heading = f"- {_role(finding)}{place}{_times(doc, finding)}"
+    if first == last and (i := doc.index(first)) is not None:
+        text = line_text(doc, i, max(SHORTEST, min(LINE_BYTES, limit - size(heading) - 2)))
+        return Item(finding, f"{heading}: {text.strip()}", (i,), False)
+    heading += _title(finding)
+    chosen, line_bytes = choose(doc, finding, limit - size(heading) - FENCES)
+    lines = block(doc, chosen, finding.span, log_id, line_bytes)
     text = "\n".join([heading, *fence(lines)])
-    cut = any(line.startswith("… ") for line in lines)
-    return Item(finding, text, tuple(chosen), cut)
+    return Item(finding, text, tuple(chosen), any(line.startswith("… ") for line in lines))
 
 
 def _times(doc: Document, finding: Finding) -> str:
@@ -246,10 +308,12 @@ def _role(finding: Finding) -> str:
 
 
 def _title(finding: Finding) -> str:
+    if finding.kind == "diff" or (finding.kind == "git" and finding.severity < Severity.ERROR):
+        return f": {printable(finding.message)[:160]}"  # counts, which no line of the log says
     parts = [finding.tool]
-    if finding.name:
+    if finding.name and finding.name != finding.file:
         parts.append(finding.name)
     if finding.file:
         where = finding.file + (f":{finding.line}" if finding.line else "")
         parts.append(where)
-    return ": " + " · ".join(parts)[:160]
+    return ": " + shorten(printable(" · ".join(parts)), TITLE)

@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from slipstream.tasks.summarization import levels
 from slipstream.tasks.summarization.analyse import Analysis
+from slipstream.tasks.summarization.changed import changed
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import weigh
 from slipstream.tasks.summarization.excerpt import fence, line_text, shorten, size
@@ -33,7 +34,7 @@ SMALL_LINE = 100
 """The same in a summary of less than 2 KiB, which has one line of what tools counted, one note."""
 NOTES = 4
 REPEATED = 2_500
-"""Bytes for the ordinary lines of an application log."""
+"""Bytes for the templates of an application log."""
 
 
 def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> str:
@@ -53,7 +54,9 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     ordinary: list[str] = []
     if _is_log(analysis) and len(doc) == doc.total and not small:
         ordinary = repeated(doc, findings, min(REPEATED, room // 4))
-        room -= sum(size(line) + 1 for line in ordinary)
+    elif not small:
+        ordinary = changed(doc, findings, room, room // 3)
+    room -= sum(size(line) + 1 for line in ordinary)
     errors = [f for f in findings if f.severity >= Severity.ERROR]
     worth = weigh(
         doc, errors, analysis.guesses, analysis.failing, analysis.failed,
@@ -78,8 +81,9 @@ def _body(fitted: Fitted, analysis: Analysis, ordinary: Sequence[str], log_id: s
         ("Warnings", fitted.warnings, fitted.left_warnings),
         ("Information", fitted.infos, fitted.left_infos),
     ):
+        if items is fitted.infos:
+            parts += ordinary
         parts += _section(title, items, left, log_id, fitted.names if title == "Errors" else "")
-    parts += ordinary
     if fitted.evidence:
         title = "Other lines that may tell why" if analysis.failed else "Output"
         parts += _excerpt(title, analysis.document, fitted.evidence, log_id)
@@ -151,7 +155,7 @@ def _said(tally: Tally) -> str:
     """What a tool counted, in its own words; nothing where it counted nothing."""
     if tally.tool == levels.TOOL:
         return f"{tally.tool}: {'; '.join(filter(None, (levels.said(tally.counts), tally.note)))}"
-    one = {"files": "file", "commits": "commit", "authors": "author"}
+    one = {name: name.removesuffix("s") for name in ("files", "commits", "authors")}
     counts = ", ".join(
         f"{count} {one.get(name, name) if count == 1 else name}" for name, count in tally.counts
     )

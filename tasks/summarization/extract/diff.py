@@ -15,6 +15,8 @@ _META = (
     r"^(?:index |new file|deleted file|old mode|new mode|similarity |dissimilarity |rename |copy |"
     r"Binary files|GIT binary|Only in |\\ No newline|diff |=== |Index: |={20,}|--- |\+\+\+ )"
 )
+CONTENT = 40
+"""Weight of what holds other files' text: no rule is to read it, not even a tool's verdict."""
 _LINES = 10_000_000
 """A diff is read to its end."""
 
@@ -142,15 +144,17 @@ def _finding(doc: Document, rule: Rule, part: _File, failing: bool) -> Finding:
 
 def _failing(doc: Document, last: int, prefix: str) -> bool:
     """Whether a check failed because of the diff: a failed step's marker follows it."""
-    return any(
-        rx(MARKER).search(line) and "exited with 0" not in line
-        for _, line in block(doc, last + 1, prefix, 8)
-    )
+    for _, line in block(doc, last + 1, prefix, 8):
+        if rx(_META).match(line):
+            return False
+        if rx(MARKER).search(line) and "exited with 0" not in line:
+            return True
+    return False
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "diff.git", r"(?:^|[\s|\]])(?:\x1b\[[0-9;]*m)*diff --(?:git|cc|combined) ", "diff", "diff", Severity.INFO, unified, 20,
+        "diff.git", r"(?:^|[\s|\]])(?:\x1b\[[0-9;]*m)*diff --(?:git|cc|combined) ", "diff", "diff", Severity.INFO, unified, CONTENT,
         examples=("diff --git a/x.py b/x.py",),
     ),
     Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, number, rx
+from slipstream.tasks.summarization.extract.diff import CONTENT
 from slipstream.tasks.summarization.extract.stack import bare, block, ranges
 from slipstream.tasks.summarization.model import Extracted, Place, Rule, Severity, Tally
 
@@ -17,6 +18,8 @@ _SECTIONS = {
 }
 _SHORT = r"^(?:[ MTADRCU?!]{2}) \S"
 _STAT = r"^ (\S.*?)\s+\| +(?:(\d+) ?([+-]*)|Bin.*|Unmerged)$"
+SUBJECTS = 50
+"""Commits whose subjects come before all else, the newest ones."""
 _TOTAL = r"^ ?(\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?"
 
 
@@ -127,13 +130,11 @@ def log(doc: Document, i: int, rule: Rule) -> Extracted:
     """
     commits, authors, dates, shown = 0, set[str](), list[str](), list[tuple[int, int]]()
     files = added = deleted = 0
-    last, want = i, False
+    last, want, begins = i, False, i
     for k, line in doc.forward(i, 1_000_000):
         if rx(r"^commit [0-9a-f]{7,64}\b").match(line):
             commits += 1
-            want = True
-            if commits <= 10:
-                shown.append((k, k))
+            want, begins = True, k
         elif line.startswith("diff --") and commits == 1 and not _more_commits(doc, k):
             break
         elif line.startswith("diff --"):
@@ -147,8 +148,8 @@ def log(doc: Document, i: int, rule: Rule) -> Extracted:
             dates.append(line.partition(":")[2].strip())
         elif line.startswith("    ") and want and line.strip():
             want = False
-            if commits <= 10:
-                shown.append((k, k))
+            if commits <= SUBJECTS:
+                shown.append((begins, k))
         elif total := rx(_TOTAL).match(line):
             files, added, deleted = (
                 old + int(total[n] or 0) for n, old in enumerate((files, added, deleted), 1)
@@ -159,16 +160,17 @@ def log(doc: Document, i: int, rule: Rule) -> Extracted:
             break
         last = k if line.strip() else last
     message = f"{_many(commits, 'commit')} by {_many(len(authors), 'author')}"
+    whole = k + 1 == len(doc) or doc.numbers[k + 1] == doc.numbers[k] + 1
+    if not whole:  # the log goes on in lines that were not kept
+        message = f"at least {message}"
     counts = [("commits", commits), ("authors", len(authors))]
     if files:
         message += f", {_many(files, 'file')} changed, +{added} -{deleted}"
-        counts += [("files changed", files), ("added", added), ("deleted", deleted)]
+        counts += [("files", files), ("added", added), ("deleted", deleted)]
     if dates:
         message += f", {dates[-1]} to {dates[0]}" if dates[1:] else f", {dates[0]}"
-    return [
-        finding(doc, rule, i, last, message, focus=ranges(doc, shown)),
-        Tally(rule.tool, rule.kind, doc.numbers[i], None, tuple(counts)),
-    ]
+    told = [Tally(rule.tool, rule.kind, doc.numbers[i], None, tuple(counts))] if whole else []
+    return [finding(doc, rule, i, last, message, focus=ranges(doc, shown)), *told]
 
 
 def _more_commits(doc: Document, i: int) -> bool:
@@ -308,7 +310,7 @@ RULES: tuple[Rule, ...] = (
         examples=(" 3 files changed, 4 insertions(+), 2 deletions(-)",),
     ),
     Rule(
-        "git.log", r"^(?:\x1b\[[0-9;]*m)*commit [0-9a-f]{40}", "git", "git", Severity.INFO, log, 20,
+        "git.log", r"^(?:\x1b\[[0-9;]*m)*commit [0-9a-f]{40}", "git", "git", Severity.INFO, log, CONTENT,
         examples=("commit 0123456789abcdef0123456789abcdef01234567",),
     ),
     Rule(
