@@ -44,7 +44,7 @@ BELIEVED = 5
 _OUTCOME = (
     r"\bexit(?:ed)?(?: with)?(?: code| status)?:? \d|command failed|non-zero (?:code|exit)"
     r"|\bELIFECYCLE\b|lifecycle script|execution failed for task|there were failing tests"
-    r"|failed to execute goal"
+    r"|failed to execute goal|could not build wheels"
 )
 """How builds say that something which they ran has failed."""
 

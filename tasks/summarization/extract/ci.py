@@ -34,8 +34,11 @@ def annotation(doc: Document, i: int, rule: Rule) -> Extracted:
     where = rx(r"^(\S+\.\w+)[:(](\d+)(?:[:,](\d+))?").match(message)
     file = pairs.get("file") or pairs.get("sourcepath") or (where[1] if where else "")
     line = pairs.get("line") or pairs.get("linenumber") or (where[2] if where else None)
+    tool = rx(r"^(\w+) \((\S+)\)$").match(title)  # as ruff names itself and the rule
     return finding(
-        doc, rule, i, i, message.replace("%0A", " ").strip(), code=title or pairs.get("code", ""),
+        doc, rule, i, i, message.replace("%0A", " ").strip(),
+        tool=tool[1] if tool else rule.tool, kind="lint" if tool else rule.kind,
+        code=tool[2] if tool else title or pairs.get("code", ""),
         severity=Severity.WARNING if level == "warning" else Severity.ERROR, file=file,
         line=number(line), column=number(pairs.get("col") or pairs.get("columnnumber")),
     )  # fmt: skip

@@ -34,9 +34,12 @@ def ctest_line(doc: Document, i: int, rule: Rule) -> Extracted:
     )
     if loud:
         message = f"{message}: {dict(said)[loud[0]].strip()}"
+    begin = i
+    if m["what"].startswith("Not Run") and i and "Unable to find exec" in doc.texts[i - 1]:
+        begin, message = i - 1, f"{message}: {doc.texts[i - 1].strip()}"
     return finding(
-        doc, rule, i, last, message, name=m["name"], code=m["what"],
-        focus=focus(doc, i, *([loud[0]] if loud else []), *(k for k, _ in said[-6:])),
+        doc, rule, begin, last, message, name=m["name"], code=m["what"],
+        focus=focus(doc, begin, i, *([loud[0]] if loud else []), *(k for k, _ in said[-6:])),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ _COUNT = (
     r"(error|warning|problem|offen[sc]e|issue|lint|violation|hint|note|information|info|smell|failure"
     r"|suggestion|diagnostic|finding|misspelling)s?\b"
 )
+_JAVA = r"\.java:(?:\d+: |\[\d+)|with javac\b"
 _LABELLED = r"(?i)\b(error|warning|problem|offense|violation|issue)s?(?: found)?: ?(\d{1,9})\b"
 
 
@@ -41,6 +42,8 @@ def count(doc: Document, i: int, rule: Rule) -> Extracted:
     failed = any(found.get(name, 0) for name in _FAILING)
     took = rx(r"(?:\bin|took|after) ([\d.,]+ ?(?:ms|s|sec|seconds|m|min)\b)").search(text)
     tool = command_tool(doc) or rule.tool
+    if tool == "compiler" and any(rx(_JAVA).search(line) for _, line in doc.back(i, 60)):
+        tool = "javac"
     kind = rule.kind
     return Tally(
         tool, kind, doc.numbers[i], failed, tuple(found.items()), seconds(took[1]) if took else None
@@ -49,9 +52,8 @@ def count(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def clean(doc: Document, i: int, rule: Rule) -> Extracted:
     """`All checks passed!`, `Success: no issues found in 12 source files`."""
-    return Tally(
-        command_tool(doc) or rule.tool, rule.kind, doc.numbers[i], False, note=doc.texts[i].strip()
-    )
+    tool = command_tool(doc) or rule.tool
+    return Tally(tool, rule.kind, doc.numbers[i], False, note=doc.texts[i].strip())
 
 
 def rated(doc: Document, i: int, rule: Rule) -> Extracted:
@@ -93,8 +95,10 @@ RULES: tuple[Rule, ...] = (
     _rule("credo", r"found (?:no issues|[0-9]+ .{0,80}(?:issue|refactoring|warning|suggestion|opportunit))", "credo", "198 mods/funs, found 3 warnings, 2 code readability issues."),
     _rule("shellcheck", r"^hint: [0-9]+ issues? found", "lint", "hint: 3 issues found"),
     _rule("dart", r"^(?:[0-9]+|No) issues? found[.!]", "dart", "3 issues found."),
-    Rule("ruff.clean", r"^(?:\x1b\[[0-9;]*m)*(?:All checks passed!|Success: no issues found)", "lint", "lint", None, clean, 30,
-         examples=("All checks passed!", "Success: no issues found in 12 source files")),
+    Rule("ruff.clean", r"^(?:\x1b\[[0-9;]*m)*All checks passed!", "ruff", "lint", None, clean, 30,
+         examples=("All checks passed!",)),
+    Rule("mypy.clean", r"^(?:\x1b\[[0-9;]*m)*Success: no issues found", "mypy", "lint", None, clean, 30,
+         examples=("Success: no issues found in 12 source files",)),
     Rule("pylint.rated", r"Your code has been rated at -?[0-9.]+/10", "pylint", "lint", None, rated, 30,
          examples=("Your code has been rated at 7.50/10",)),
 )  # fmt: skip
