@@ -22,7 +22,7 @@ PYTHON = sys.executable
 
 def python(code: str) -> tuple[str, ...]:
     """A command line that runs some Python."""
-    return ("--", PYTHON, "-c", code)
+    return ("--", PYTHON, "-S", "-c", code)  # -S: coverage does not follow into it
 
 
 def wait_for(path: Path, seconds: float = 20) -> None:

@@ -57,7 +57,7 @@ def _head(doc: Document, i: int, prefix: str) -> int | None:
             return k
         if not text.strip() and k < i - 4:
             break
-    return i - 1 if i and doc.texts[i - 1].strip() else None
+    return i - 1 if i and bare(doc.texts[i - 1], prefix).strip() else None
 
 
 def stack(doc: Document, i: int, rule: Rule) -> Extracted:
