@@ -176,9 +176,11 @@ def debugger(doc: Document, i: int, rule: Rule) -> Finding:
             break
         if line.strip() and (frames or k <= i + 3):
             last = k
+    if not frames:
+        last = block_end(doc, i, 4)
     deepest = deepest_own(frames, last_first=True)
     return finding(
-        doc, rule, i, last if frames else block_end(doc, i, 4), doc.texts[i].strip(),
+        doc, rule, i, last, doc.texts[i].strip(),
         stack=tuple(f for _, f in frames),
         file=deepest[1].file if deepest else "", line=deepest[1].line if deepest else None,
         focus=ranges(doc, [(i, min(i + 3, last)), *([(deepest[0], deepest[0])] if deepest else [])]),
