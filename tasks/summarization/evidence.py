@@ -7,7 +7,7 @@ stand, in the order of the log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log2
 
 from slipstream.tasks.summarization.document import Document
@@ -37,11 +37,12 @@ REPEATED = 0.4
 OUTSIDE = 1.5
 """Taken off a guess outside of the failing step."""
 HEAD = 3
-PLAIN = 120
-"""Lines of the beginning and of the end that are shown of an output that did not fail."""
 GAP = 12
 """Bytes that a gap between shown lines costs."""
-PASSED = r"(?:^|\s)(?:PASSED|PASS|OK|ok|SKIPPED|skipped)(?:\s+\[\s*\d+%\]|\s+\(.*\)|\s+[\d.]+ ?m?s)?$|^(?:✓|✔|√|ok \d)"
+PASSED = (
+    r"(?:^|\s)(?:PASSED|PASS|OK|ok|SKIPPED|skipped)(?:\s+\[\s*\d+%\]|\s+\(.*\)|\s+[\d.]+ ?m?s)?$"
+    r"|^(?:✓|✔|√|ok \d)"
+)
 """How a line ends, or begins, that says that something went well: no evidence of a failure."""
 WENT_WELL = 4.0
 """Taken off such a line."""
@@ -80,6 +81,11 @@ def evidence_size(doc: Document, worth: dict[int, float], least: float) -> int:
     return sum(_cost(doc, i) + GAP // 2 for i, value in worth.items() if value >= least)
 
 
+def lines_size(doc: Document, indices: Iterable[int]) -> int:
+    """Bytes of these lines."""
+    return sum(_cost(doc, i) for i in indices)
+
+
 def _cost(doc: Document, i: int) -> int:
     return size(line_text(doc, i)) + 1
 
@@ -92,6 +98,7 @@ def weigh(
     failed: bool | None,
     counted: bool,
     calm: bool = False,
+    room: int = 0,
 ) -> dict[int, float]:
     """The worth of each line that has any, by its index.
 
@@ -103,9 +110,10 @@ def weigh(
         failed: Whether the command failed.
         counted: Whether a tool has told the result of its run.
         calm: Whether the output is an application log whose ordinary lines are told otherwise.
+        room: Bytes for the two ends of an output that did not fail.
     """
     around = CALM_AROUND if calm else AROUND_ERROR
-    plain = CALM_PLAIN if calm else PLAIN
+    plain = CALM_PLAIN if calm else _at_ends(doc, room)
     total = len(doc)
     worth: dict[int, float] = {}
 
@@ -154,3 +162,14 @@ def weigh(
     for i in range(HEAD):
         lift(i, 0.2)
     return worth
+
+
+def _at_ends(doc: Document, room: int) -> int:
+    """Lines of the beginning, and as many of the end, that fill the room."""
+    lines = 1
+    for first, last in zip(doc.texts, reversed(doc.texts), strict=True):
+        room -= min(len(first), LINE_BYTES) + min(len(last), LINE_BYTES) + 2
+        if room < 0:
+            break
+        lines += 1
+    return lines

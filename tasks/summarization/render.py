@@ -20,12 +20,14 @@ from slipstream.tasks.summarization.analyse import Analysis
 from slipstream.tasks.summarization.changed import changed
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.evidence import weigh
-from slipstream.tasks.summarization.excerpt import fence, line_text, shorten, size
+from slipstream.tasks.summarization.excerpt import fence, line_text, marker, shorten, size
 from slipstream.tasks.summarization.fit import Fitted, Item, fit, smaller
 from slipstream.tasks.summarization.model import Finding, Limits, Log, Outcome, Severity, Tally
 from slipstream.tasks.summarization.repeated import repeated
 from slipstream.tasks.summarization.text import printable
 
+FEW_GAPS = 3
+"""Gaps between lines up to which each says the command that shows it."""
 TALLIES = 4
 """Closing lines of tools that the header repeats, the last ones."""
 HEADER_LINE, NOTE_LINE = 200, 160
@@ -61,7 +63,7 @@ def render(analysis: Analysis, log: Log, outcome: Outcome, limits: Limits) -> st
     worth = weigh(
         doc, errors, analysis.guesses, analysis.failing, analysis.failed,
         any(tally.tool != levels.TOOL for tally in analysis.tallies),
-        bool(ordinary) and not outcome.exit_status,
+        bool(ordinary) and not outcome.exit_status, room,
     )  # fmt: skip
     fitted = fit(doc, findings, worth, room, limits, log.id, explained(analysis))
     while True:
@@ -155,12 +157,12 @@ def _said(tally: Tally) -> str:
     """What a tool counted, in its own words; nothing where it counted nothing."""
     if tally.tool == levels.TOOL:
         return f"{tally.tool}: {'; '.join(filter(None, (levels.said(tally.counts), tally.note)))}"
-    one = {name: name.removesuffix("s") for name in ("files", "commits", "authors")}
     counts = ", ".join(
-        f"{count} {one.get(name, name) if count == 1 else name}" for name, count in tally.counts
+        f"{count} {name.removesuffix('s') if count == 1 else name}" for name, count in tally.counts
     )
     time = f"in {tally.duration:g} s" if tally.duration is not None else ""
-    words = " ".join(part for part in (counts or tally.note, time) if part)
+    ended = {True: "failed", False: "passed", None: ""}[tally.failed] if time else ""
+    words = " ".join(part for part in (counts or tally.note or ended, time) if part)
     return f"{tally.tool}: {words}" if words else ""
 
 
@@ -184,19 +186,32 @@ def _section(
 
 def _excerpt(title: str, doc: Document, chosen: Sequence[int], log_id: str) -> list[str]:
     """Lines as they stand, with the numbers of those left out between them."""
-    lines = [line_text(doc, chosen[0])]
-    gaps = 0
-    for before, i in pairwise(chosen):
-        first, last = doc.numbers[before] + 1, doc.numbers[i] - 1
-        blank = last - first == i - before - 2 and not "".join(doc.texts[before + 1 : i]).strip()
-        if first <= last and not blank:
-            gaps += 1
-            lines.append(f"… {last - first + 1} lines ({first}:{last})")
-        elif first <= last:
+    gaps = {
+        i: (doc.numbers[before] + 1, doc.numbers[i] - 1)
+        for before, i in pairwise(chosen)
+        if doc.numbers[before] + 1 < doc.numbers[i]
+    }
+    blank = {i for i, gap in gaps.items() if _blank(doc, i, gap)}
+    few = len(gaps) - len(blank) <= FEW_GAPS
+    lines: list[str] = []
+    for i in chosen:
+        if i in blank:
             lines.append("")
+        elif i in gaps and few:
+            lines.append(marker(log_id, *gaps[i]))
+        elif i in gaps:
+            first, last = gaps[i]
+            lines.append(f"… {last - first + 1} lines ({first}:{last})")
         lines.append(line_text(doc, i))
-    how = f" (gaps: slip log {log_id} --lines A:B)" if gaps and log_id else ""
+    how = "" if few or not log_id else f" (gaps: slip log {log_id} --lines A:B)"
     return [f"\n## {title}{how}", *fence(lines)]
+
+
+def _blank(doc: Document, i: int, gap: tuple[int, int]) -> bool:
+    """Whether the lines of the gap before line `i` are kept, and hold nothing."""
+    first, last = gap
+    start = i - (last - first + 1)
+    return doc.index(first) == start and not "".join(doc.texts[start:i]).strip()
 
 
 def footer(log: Log, outcome: Outcome, notes: Sequence[str], small: bool = False) -> str:
