@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from slipstream.tasks.summarization.document import Document
-from slipstream.tasks.summarization.evidence import evidence_size, take
+from slipstream.tasks.summarization.evidence import evidence_size, lines_size, take
 from slipstream.tasks.summarization.excerpt import (
     LINE_BYTES,
     SHORTEST,
@@ -130,6 +130,9 @@ def fit(
     shown_infos, left = _lengthen(doc, shown_infos, left, log_id)
     for one in (*shown_warnings, *shown_infos):
         shown.update(one.lines)
+    told = shown.intersection(evidence)  # by a warning
+    evidence = [i for i in evidence if i not in told]
+    left += lines_size(doc, told)
     more, left = take(doc, worth, shown.union(evidence), left, least)
     return Fitted(
         shown_errors, shown_warnings, shown_infos,
@@ -282,6 +285,9 @@ def item(doc: Document, finding: Finding, limit: int, log_id: str) -> Item:
     place = f"line {first}" if first == last else f"lines {first}-{last}"
     heading = f"- {_role(finding)}{place}{_times(doc, finding)}"
     if first == last and (i := doc.index(first)) is not None:
+        name = finding.file.replace("\\", "/").rpartition("/")[2]
+        if name not in doc.texts[i]:  # it is told once, above several
+            heading += f", {printable(finding.file)[-100:]}"
         text = line_text(doc, i, max(SHORTEST, min(LINE_BYTES, limit - size(heading) - 2)))
         return Item(finding, f"{heading}: {text.strip()}", (i,), False)
     heading += _title(finding)
