@@ -69,6 +69,8 @@ def detect(
         reasons.setdefault(tool, f"line {line} is how {tool} begins or ends")
     for tally in tallies:
         votes[tally.tool, tally.kind] += 30
+        if tally.kind in ("git", "diff"):  # these count what follows
+            reasons.setdefault(tally.tool, f"line {tally.line} is how {tally.tool} begins")
         reasons.setdefault(tally.tool, f"line {tally.line} is a closing line of {tally.tool}")
     for finding in findings:
         if finding.weight >= 10:
@@ -77,6 +79,8 @@ def detect(
                 finding.tool, f"line {finding.span[0]} has the form of {finding.tool}"
             )
     ordered = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
-    tools = tuple(dict.fromkeys(tool for (tool, _kind), _votes in ordered))
+    names = dict.fromkeys(tool for (tool, _kind), _votes in ordered)
+    kinds = {kind for _tool, kind in votes}  # what is called by its kind is somebody's without name
+    tools = tuple(name for name in names if name not in kinds) or tuple(names)
     kind = ordered[0][0][1] if ordered else "command"
     return Detected(tools, kind, tuple(reasons[tool] for tool in tools if tool in reasons))

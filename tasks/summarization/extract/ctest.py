@@ -14,7 +14,7 @@ _TOLD = r": Failure\s*$|\[ RUN      \]|\[  FAILED  \]|FAILED:\s*$|Traceback \(mo
 def ctest_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """`3/10 Test #3: name ...***Failed 0.01 sec`; with --output-on-failure its output follows."""
     m = rx(
-        r"Test +#(?P<number>\d+): (?P<name>\S+(?: \S+)*?) ?\.*\s?\*\*\*(?P<what>Failed|Exception: \S+|Exception|Timeout|Not Run(?: \([^)]*\))?)"
+        r"Test +#(?P<number>\d+): (?P<name>\S+(?: \S+)*?) ?\.*(?P<how>[A-Z][a-z]+(?: [a-z]+){0,2})?\s?\*\*\*(?P<what>Failed|Exception: \S+|Exception|Timeout|Not Run(?: \([^)]*\))?)"
     ).search(doc.texts[i])
     if not m:
         return None
@@ -28,7 +28,7 @@ def ctest_line(doc: Document, i: int, rule: Rule) -> Extracted:
     told = first(lines[1:], _TOLD)
     last = i if told else lines[-1][0]
     said = [] if told else [pair for pair in lines[1:] if pair[1].strip()]
-    message = f"{m['name']} {m['what']}"
+    message = f"{m['name']} {m['how'] or m['what']}"
     loud = first(
         said, r"(?i)error|fail|assert|abort|exception|expected|cannot|not found|signal|terminate"
     )
