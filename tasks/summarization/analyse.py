@@ -62,7 +62,11 @@ def analyse(
         some = [rules.rules[at] for at in sorted(matched, key=heaviest)]
         if type:
             some = [r for r in some if type in (r.kind, r.tool) or r.weight < SURE]
-        signatures += [(r.tool, r.kind, doc.numbers[i]) for r in some if r.severity is None]
+        signatures += [
+            (r.tool, r.kind, doc.numbers[i])
+            for r in some
+            if r.severity is None and r.extract is None  # one that extracts speaks for itself
+        ]
         hits.append((i, some))
     found, tallies, problems = extract(doc, hits, seconds)
     sure = [f for f in found if f.weight >= SURE]

@@ -26,6 +26,12 @@ WRAPPERS = {
 }  # fmt: skip
 """Words of a command line that name no type by themselves when another word does."""
 
+ALIASES = {
+    "gradlew": "gradle", "mvn": "maven", "mvnw": "maven", "pip3": "pip", "clang++": "clang",
+    "g++": "gcc", "c++": "gcc", "cc": "gcc",
+}  # fmt: skip
+"""Commands whose tool has another name."""
+
 KINDS = {
     "pytest": "test", "unittest": "test", "jest": "test", "vitest": "test", "mocha": "test",
     "ctest": "test", "rspec": "test", "phpunit": "test", "nextest": "test", "prove": "test",
@@ -34,8 +40,8 @@ KINDS = {
     "javac": "compiler", "kotlinc": "compiler", "swiftc": "compiler", "csc": "compiler",
     "cargo": "compiler", "go": "compiler", "ruff": "lint", "flake8": "lint", "mypy": "lint",
     "pyright": "lint", "eslint": "lint", "golangci-lint": "lint", "shellcheck": "lint",
-    "make": "build", "cmake": "build", "ninja": "build", "mvn": "build", "maven": "build",
-    "gradle": "build", "gradlew": "build", "npm": "build", "pnpm": "build", "yarn": "build",
+    "make": "build", "cmake": "build", "ninja": "build", "mvn": "build", "mvnw": "build",
+    "maven": "build", "gradle": "build", "gradlew": "build", "npm": "build", "pnpm": "build", "yarn": "build",
     "pip": "build", "pip3": "build", "uv": "build", "docker": "build", "bazel": "build",
     "git": "git", "diff": "diff", "journalctl": "log", "kubectl": "log",
 }  # fmt: skip
@@ -60,8 +66,9 @@ def detect(
     for word in command:
         name = os.path.basename(word).removesuffix(".exe")
         if name in KINDS and (name not in WRAPPERS or len(command) < 3):
-            votes[name, KINDS[name]] += 100
-            reasons.setdefault(name, f"the command names {name}")
+            tool = ALIASES.get(name, name)
+            votes[tool, KINDS[name]] += 100
+            reasons.setdefault(tool, f"the command names {name}")
     for tool, kind, line in signatures:
         if tool == boundaries.TOOL:
             continue

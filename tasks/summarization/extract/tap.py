@@ -167,8 +167,8 @@ def prove_file(doc: Document, i: int, rule: Rule) -> Extracted:
         last = k
     found = rx(r"(?:Dubious|Failed \d+/\d+ subtests|No subtests run).*").search(doc.texts[i])
     message = found[0].strip() if found else doc.texts[i].strip()
-    above = doc.texts[start - 1].strip() if start else ""
-    if looked := rx(r"^# Looks like (?P<said>you planned .*|your test exited .*)$").match(above):
+    previous = doc.texts[start - 1].strip() if start else ""
+    if looked := rx(r"^# Looks like (?P<said>you planned .*|your test exited .*)$").match(previous):
         start, message = start - 1, f"{looked['said']} {message}"
     return finding(doc, rule, start, last, message, tool="prove", name=name, file=name)
 
