@@ -117,7 +117,7 @@ class Scanner:
     def errors_so_far(self) -> int:
         """Errors including those in what is not scanned for good yet; for the live status."""
         pending = self._blocks.pending()
-        matches = self._matches(pending, 0) if pending else {}
+        matches = self._matches(pending, 0)[0] if pending else {}
         return self.errors + self._errors_of(Counter(matches.values()))
 
     def finish(self, command: Sequence[str] = (), exit_status: int | None = None) -> Scanned:
@@ -147,12 +147,11 @@ class Scanner:
 
     def _block(self, block: bytes) -> None:
         first = self.lines + 1
-        count = block.count(b"\n") + (not block.endswith(b"\n"))
         self._binary = self._binary or (first == 1 and b"\0" in block[:8192])
         counted, self._counted = self._sure.dropped, None
-        matches = self._dense_matches(block, first) if self._dense else None
-        if matches is None:
-            matches = self._matches(block, first)
+        found = self._dense_matches(block, first) if self._dense else None
+        matches, count = found or self._matches(block, first)
+        count += not block.endswith(b"\n")
         counted = self._sure.dropped - counted
         if counted:
             self._counted = (block, first, set(matches), counted)
@@ -179,18 +178,18 @@ class Scanner:
         if self._counted is not None:
             block, first, read, counted = self._counted
             self._sure.dropped -= counted
-            matches = self._matches(block, first)
+            matches, _count = self._matches(block, first)
             self._add({line: rules for line, rules in matches.items() if line not in read})
 
-    def _matches(self, block: bytes, first: int) -> dict[int, tuple[int, ...]]:
-        """Rules that matched, by line number."""
+    def _matches(self, block: bytes, first: int) -> tuple[dict[int, tuple[int, ...]], int]:
+        """Rules that matched, by line number, and how many line feeds there are."""
         found: list[tuple[int, int]] = []
         add = found.append
         if b"\x1b" in block:
             block = without_escapes(block)
         self._engine.scan(block, lambda rule, end: add((end, rule)))
         if not found:
-            return {}
+            return {}, block.count(b"\n")
         found.sort()
         lines: dict[int, tuple[int, ...]] = {}
         at, line = 0, first
@@ -203,9 +202,11 @@ class Scanner:
                 lines[line] = (rule,)
             elif rule not in rules:
                 lines[line] = (*rules, rule)
-        return lines
+        return lines, line - first + block.count(b"\n", at)
 
-    def _dense_matches(self, block: bytes, first: int) -> dict[int, tuple[int, ...]] | None:
+    def _dense_matches(
+        self, block: bytes, first: int
+    ) -> tuple[dict[int, tuple[int, ...]], int] | None:
         """Matches of the lines that are unlike all that matched before; the others are counted.
 
         Where most lines match, the callback for each match would be the bottleneck. None where
@@ -229,11 +230,11 @@ class Scanner:
         unlike = {key for key in alike if key and not templates.get(key)}
         unknown = [at for at, key in enumerate(keys) if key in unlike] if unlike else []
         lines = block.split(b"\n")
-        found = self._matches(b"\n".join([lines[at] for at in unknown]), 0)
+        found, _count = self._matches(b"\n".join([lines[at] for at in unknown]), 0)
         templates.update(dict.fromkeys(new, ()))
         for i, rules in found.items():
             templates[keys[unknown[i]]] = rules
-        return {first + unknown[i]: rules for i, rules in found.items()}
+        return {first + unknown[i]: rules for i, rules in found.items()}, len(keys) - 1
 
     def _retain(
         self, block: bytes, first: int, count: int, matches: dict[int, tuple[int, ...]]
