@@ -112,8 +112,9 @@ class Producer:
         )
         room = limits._replace(max_bytes=limits.max_bytes - REDACTED_ROOM)
         text = render(analysis, log, outcome, room)
-        text, redacted = self._redact(text)
-        name = summary_id(log.sha256, request.command, request.type, *limits)
+        text, analysis, redacted = self._redact(text, analysis)
+        ended, hidden = outcome[:-1], config.summary.redact  # all but the duration
+        name = summary_id(log.sha256, request.command, request.type, *limits, *ended, hidden)
         produced = Produced(name, text, log, outcome, analysis, redacted, ())
         return self._save(produced)
 
@@ -126,17 +127,20 @@ class Producer:
             stored.complete and stored.kept, stored.warning,
         )  # fmt: skip
 
-    def _redact(self, text: str) -> tuple[str, int]:
+    def _redact(self, text: str, analysis: Analysis) -> tuple[str, Analysis, int]:
+        """Hide secrets in the text, and in the findings, which the JSON and the database hold."""
         if self._scanner is None or not self._config.summary.redact:
-            return text, 0
-        from slipstream.tasks.summarization.redact import redact
+            return text, analysis, 0
+        from slipstream.tasks.summarization.redact import redact, redact_findings
         from slipstream.tasks.summarization.secret_rules import load_secret_rules
 
-        text, count = redact(text, load_secret_rules(self._cache))
+        rules = load_secret_rules(self._cache)
+        text, count = redact(text, rules)
         if count:
             body, _, last = text.rpartition("\n")
             text = f"{body}\n{count} secrets are hidden here; the full log has them.\n{last}"
-        return text, count
+        findings, more = redact_findings(analysis.findings, rules)
+        return text, analysis._replace(findings=findings), max(count, more)
 
     def _save(self, produced: Produced) -> Produced:
         if not produced.log.id:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
+from slipstream.tasks.summarization.model import Finding
 from slipstream.tasks.summarization.secret_rules import SecretRule, SecretRules, load_secret_rules
 from slipstream.tasks.summarization.secret_values import is_placeholder, named_secrets
 
@@ -49,6 +51,34 @@ def redact(text: str, rules: SecretRules | None = None) -> tuple[str, int]:
         text = "".join([*pieces, text[last:]])
         count += len(found)
     return text, count
+
+
+def redact_findings(
+    findings: tuple[Finding, ...], rules: SecretRules | None = None
+) -> tuple[tuple[Finding, ...], int]:
+    """Replace the secrets in what findings say, all at once.
+
+    Returns:
+        The findings, and the number of secrets replaced.
+    """
+    said = dict.fromkeys(text for finding in findings for text in _texts(finding))
+    hidden, count = redact("\n".join(said), rules)
+    if not count:
+        return findings, 0
+    lines = iter(hidden.split("\n"))
+    shown = {text: "\n".join(islice(lines, text.count("\n") + 1)) for text in said}
+    return tuple(
+        finding._replace(
+            message=shown[finding.message],
+            name=shown[finding.name],
+            causes=tuple(one._replace(message=shown[one.message]) for one in finding.causes),
+        )
+        for finding in findings
+    ), count
+
+
+def _texts(finding: Finding) -> tuple[str, ...]:
+    return (finding.message, finding.name, *(cause.message for cause in finding.causes))
 
 
 def _label(kind: str, length: int) -> str:
