@@ -8,6 +8,7 @@ from typing import Any
 from slipstream.tasks.summarization.document import Document
 from slipstream.tasks.summarization.extract.common import finding, frame, number, rx
 from slipstream.tasks.summarization.extract.stack import bare, is_log_header, ranges
+from slipstream.tasks.summarization.levels import level as level_of
 from slipstream.tasks.summarization.model import Extracted, Frame, Rule, Severity
 
 _LEVELS = {
@@ -52,6 +53,8 @@ _JSON_LEVEL = (
 def entry(doc: Document, i: int, rule: Rule) -> Extracted:
     """One entry with its continuation lines; None where a trace follows, whose rule reads it."""
     text = doc.texts[i]
+    if level_of(text) in ("info", "debug"):
+        return None  # it tells of an error that is not its own
     if i + 1 < len(doc) and _trace_follows(doc, i):
         return None
     if rule.name == "log.dated" and not rx(_TIME).search(text[:60]):
