@@ -16,6 +16,7 @@ _SECTIONS = {
     "Unmerged paths:": "unmerged",
     "Ignored files:": "ignored",
 }
+_STATES = ("staged", "staged and not staged", "not staged", "unmerged", "untracked", "ignored")
 _SHORT = r"^(?:[ MTADRCU?!]{2}) \S"
 _STAT = r"^ (\S.*?)\s+\| +(?:(\d+) ?([+-]*)|Bin.*|Unmerged)$"
 SUBJECTS = 50
@@ -94,6 +95,7 @@ def short(doc: Document, i: int, rule: Rule) -> Extracted:
         last = k
     if not counts or (not asked and last + 1 < len(doc)):
         return None
+    counts = {name: counts[name] for name in _STATES if name in counts}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     return [
         finding(doc, rule, 0, last, said),
