@@ -106,7 +106,7 @@ def test_parts_of_a_log_are_read_again(log: Path, slip: Slip, tmp_path: Path) ->
 def test_the_markers_of_a_summary_name_lines_that_can_be_read(slip: Slip) -> None:
     """What a marker says is left out is what `slip log ID --lines A:B` gives."""
     lines = "".join(
-        f"{n}: compiling part {n}\n" + "error: broken\n" * (n % 50 == 0) for n in range(400)
+        f"{n}: compiling part {n}\n" + f"error: broken at {n}\n" * (n % 50 == 0) for n in range(400)
     )
     text = slip("summarize", "-", "--max-bytes", "2048", "--exit-code", "1", input=lines).stdout
     markers = re.findall(r"^… ([\d,]+) .*?(\d+:\d+)", text, re.MULTILINE)

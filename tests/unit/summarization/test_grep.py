@@ -39,14 +39,8 @@ def test_it_gives_what_grep_gives(
     monkeypatch.setattr(module, "BLOCK", 64)
     data = "".join(f"{line}\n" for line in some).encode()
     (tmp_path / "log").write_bytes(data)
-    command = [
-        "grep",
-        "-a",
-        "-n",
-        *(["-C", str(context)] if context else []),
-        "a",
-        tmp_path / "log",
-    ]
+    around = ["-C", str(context)] if context else []
+    command = ["grep", "-a", "-n", *around, "a", str(tmp_path / "log")]
     expected = subprocess.run(command, capture_output=True, env={"LC_ALL": "C"}).stdout
     assert run(data, "a", context, cuts) == expected
 
