@@ -41,7 +41,8 @@ KINDS = {
     "cargo": "compiler", "go": "compiler", "ruff": "lint", "flake8": "lint", "mypy": "lint",
     "pyright": "lint", "eslint": "lint", "golangci-lint": "lint", "shellcheck": "lint",
     "make": "build", "cmake": "build", "ninja": "build", "mvn": "build", "mvnw": "build",
-    "maven": "build", "gradle": "build", "gradlew": "build", "npm": "build", "pnpm": "build", "yarn": "build",
+    "maven": "build", "gradle": "build", "gradlew": "build", "npm": "build", "pnpm": "build",
+    "yarn": "build",
     "pip": "build", "pip3": "build", "uv": "build", "docker": "build", "bazel": "build",
     "git": "git", "diff": "diff", "journalctl": "log", "kubectl": "log",
 }  # fmt: skip

@@ -53,8 +53,9 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Ruleset:
 
 @pytest.fixture(params=LOGS, ids=lambda path: f"{path.parent.name}/{path.stem}", scope="module")
 def case(request: pytest.FixtureRequest, rules: Ruleset) -> Case:
-    """Each fixture, read as `slip run` would; as a file where its command ended well but the log
-    shows a failure (`cat report.xml`).
+    """Each fixture, read as `slip run` would.
+
+    As a file, where its command ended well but the log shows a failure (`cat report.xml`).
     """
     path: Path = request.param
     sidecar = json.loads(path.with_suffix(".json").read_text("utf-8"))
