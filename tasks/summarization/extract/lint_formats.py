@@ -223,15 +223,27 @@ def attributes(doc: Document, i: int, rule: Rule) -> Extracted:
     )  # fmt: skip
 
 
-_LEVELS = r"(?:(?:fatal |internal compiler |internal |syntax )?error|warning|note|info|hint|style|performance|portability|convention|refactor|remark|suggestion|fatal|critical|notice|information)"
+_SEVERE = r"(?:(?:fatal |internal compiler |internal |syntax )?error|warning|fatal|critical)"
+_MILD = (
+    r"(?:note|info|hint|style|performance|portability|convention|refactor|remark|suggestion|notice"
+    r"|information)"
+)
+"""As compilers and linters write them: in capitals, after a time, they begin the ordinary lines of
+application logs, of which none may match."""
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "located.severity",
-        rf"[0-9]{COLOR}[:)\]]?{COLOR}[\s-]{{1,3}}{COLOR}[\[(]?{_LEVELS}\b|[0-9]:{_LEVELS}\b",
+        rf"[0-9]{COLOR}[:)\]]?{COLOR}[\s-]{{1,3}}{COLOR}[\[(]?{_SEVERE}\b|[0-9]:{_SEVERE}\b",
         "lint", "lint", Severity.ERROR, located, 12, True,
         ("src/a.c:3:5: error: expected ';'", "a.yml:1:1: [warning] missing document start",
-         "src/a.ts:3:5 - error TS2322: no", "x.py:12: note: see", "main.php:80:8:error - Undefined"),
+         "src/a.ts:3:5 - error TS2322: no", "main.php:80:8:error - Undefined"),
+    ),
+    Rule(
+        "located.mild",
+        rf"[0-9]{COLOR}(?:[:)]{COLOR}\s{{1,3}}| - |  ){COLOR}[\[(]?{_MILD}\b|[0-9]:{_MILD}\b",
+        "lint", "lint", Severity.INFO, located, 12,
+        examples=("x.py:12: note: see", "src/a.py:3:5 - information: no", "  3:5  info  no"),
     ),
     Rule(
         "located.before",
