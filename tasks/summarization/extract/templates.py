@@ -7,6 +7,7 @@ the same lines give the same templates in the same order.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,8 +16,6 @@ from slipstream.tasks.summarization.times import stamp
 
 _MOST = 2000
 """Distinct templates that are told apart; later ones are counted together."""
-_SHORTCUTS = 20_000
-"""Lines whose template is remembered by the line without its digits."""
 _WORDS = 50_000
 """Words whose mask is remembered."""
 _KEPT = 400
@@ -100,29 +99,32 @@ def templates(lines: Iterable[tuple[int, str]]) -> tuple[list[Template], int]:
         The templates by falling count, then by first occurrence; and the number of lines that
         came after the 2,000th template and fit none.
     """
-    without_digits = str.maketrans("123456789", "000000000")
-    shortcut: dict[str, _Group] = {}
+    every = list(lines)
+    digits = str.maketrans("123456789", "000000000")
+    texts = [line[:_KEPT] for _, line in every]
+    keys = "\n".join(texts).translate(digits).split("\n")  # at once: ten times as fast
+    if len(keys) != len(every):
+        keys = [text.translate(digits) for text in texts]
+    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    last = dict(zip(keys, range(len(keys)), strict=True))
     groups: dict[str, _Group] = {}
     known: dict[str, str] = {}
     rest = 0
-    for number, line in lines:
-        key = line[:_KEPT].translate(without_digits)
-        group = shortcut.get(key)
+    for key, count in Counter(keys).items():
+        number, line = every[first[key]]
+        template = masked(line, known)
+        if not template.strip():
+            continue
+        group = groups.get(template)
         if group is None:
-            template = masked(line, known)
-            if not template.strip():
+            if len(groups) >= _MOST:
+                rest += count
                 continue
-            group = groups.get(template)
-            if group is None:
-                if len(groups) >= _MOST:
-                    rest += 1
-                    continue
-                group = groups[template] = _Group(number, line)
-            if len(shortcut) < _SHORTCUTS:
-                shortcut[key] = group
-        group.count += 1
-        group.last = number
-        group.latest = line
+            group = groups[template] = _Group(number, line)
+        group.count += count
+        number, line = every[last[key]]
+        if number >= group.last:
+            group.last, group.latest = number, line
     found = [
         Template(t, g.count, g.first, g.last, stamp(g.example), stamp(g.latest), g.example)
         for t, g in groups.items()
