@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from slipstream.tasks.summarization.extract.common import rx
 from slipstream.tasks.summarization.times import stamp
@@ -100,11 +100,10 @@ def templates(lines: Iterable[tuple[int, str]]) -> tuple[list[Template], int]:
         came after the 2,000th template and fit none.
     """
     every = list(lines)
-    digits = str.maketrans("123456789", "000000000")
     texts = [line[:_KEPT] for _, line in every]
-    keys = "\n".join(texts).translate(digits).split("\n")  # at once: ten times as fast
-    if len(keys) != len(every):
-        keys = [text.translate(digits) for text in texts]
+    keys = _translated(texts, str.maketrans("123456789", "000000000"))
+    if len(set(keys)) > _MOST:  # identifiers: they are hexadecimal, mostly
+        keys = _translated(texts, str.maketrans("", "", "0123456789abcdef"))
     first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
     last = dict(zip(keys, range(len(keys)), strict=True))
     groups: dict[str, _Group] = {}
@@ -131,3 +130,8 @@ def templates(lines: Iterable[tuple[int, str]]) -> tuple[list[Template], int]:
     ]
     found.sort(key=lambda t: (-t.lines, t.first))
     return found, rest
+
+
+def _translated(texts: Sequence[str], table: dict[int, Any]) -> list[str]:
+    found = "\n".join(texts).translate(table).split("\n")  # at once: ten times as fast
+    return found if len(found) == len(texts) else [text.translate(table) for text in texts]

@@ -25,6 +25,12 @@ def test_lines_of_one_template_are_counted_with_first_and_last() -> None:
     assert rest == 0
 
 
+def test_identifiers_make_no_templates_of_their_own() -> None:
+    lines = [(n, f"10:00:00 job {n * 7919 % 2**32:08x} of queue {n % 3} done") for n in range(9000)]
+    (found,), rest = templates(lines)
+    assert (found.lines, found.first, found.last, rest) == (9000, 0, 8999, 0)
+
+
 @given(st.lists(st.text(max_size=40)))
 def test_every_line_that_is_not_blank_is_counted_once(lines: list[str]) -> None:
     found, rest = templates(enumerate(lines, 1))
