@@ -4,8 +4,6 @@ A table is aligned in a terminal and tab-separated when piped. What comes from o
 lines, paths) loses its control characters, so that it cannot write to somebody's terminal.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

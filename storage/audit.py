@@ -1,7 +1,5 @@
 """The audit log: who did what, when, to what, and how much of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

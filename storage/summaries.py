@@ -1,7 +1,5 @@
 """Summaries and their findings, in plain SQL. Values in, values out."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sqlite3

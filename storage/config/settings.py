@@ -4,8 +4,6 @@ The pydantic model (`model.py`) takes the defaults and bounds from here and adds
 it is imported only when a file or a variable has changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 

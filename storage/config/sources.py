@@ -3,8 +3,6 @@
 Standard library only: this runs at each start, to see whether anything is set at all.
 """
 
-from __future__ import annotations
-
 import os
 from typing import NamedTuple
 

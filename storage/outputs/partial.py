@@ -10,8 +10,6 @@ lock it knows that its writer is dead. Nothing is synced before the end: what wa
 the process, and only a loss of power could take it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """Keeps the store of outputs within its age and size, and removes what belongs to nothing."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import time

@@ -1,7 +1,5 @@
 """The rows of stored outputs, in plain SQL."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time

@@ -9,8 +9,6 @@
 A log's id is made of its bytes alone, so the same output has the same id everywhere.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator

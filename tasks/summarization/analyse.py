@@ -1,7 +1,5 @@
 """What a scanned log says: findings extracted and ranked, types detected, the result known."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple

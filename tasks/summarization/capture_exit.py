@@ -1,7 +1,5 @@
 """How a captured command ended."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """Which types of output a log holds: told by the command, the content and the exit status."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

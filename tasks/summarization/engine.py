@@ -5,8 +5,6 @@ one union pattern finds the lines, a set tells which patterns they match. Neithe
 pattern, a user's included, can run for ever.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol

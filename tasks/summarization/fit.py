@@ -7,8 +7,6 @@ most telling lines; where room is left over it is shown in full. One tool gets a
 a section while others wait. Of errors that do not fit the names or places are listed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

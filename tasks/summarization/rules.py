@@ -7,8 +7,6 @@ so that a changed rule, plugin, pattern or engine never reads an old one. It hol
 what does not have its checksum is made again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

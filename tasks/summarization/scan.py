@@ -6,8 +6,6 @@ keep their surroundings only the first few times, and where most lines match, on
 not alike are matched at all.
 """
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

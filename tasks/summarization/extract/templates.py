@@ -4,8 +4,6 @@ Not a family of rules: the strategy for application logs calls it. One pass, bou
 the same lines give the same templates in the same order.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
