@@ -188,7 +188,9 @@ def _write(path: Path, key: str, rules: SecretRules) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest = hashlib.sha256(body.encode()).hexdigest()
-        part.write_text(f"{key} {digest}\n{body}", "utf-8")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(f"{key} {digest}\n{body}")
         os.replace(part, path)
     except OSError:
         with suppress(OSError):

@@ -190,3 +190,18 @@ def test_a_large_output_takes_little_memory(line: str, home: Path) -> None:
     peak_mb = peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     assert status == 0
     assert peak_mb < 150
+
+
+@posix
+def test_nobody_else_can_read_what_is_kept(home: Path, slip: Slip) -> None:
+    """Logs hold secrets; that holds whatever the umask."""
+    before = os.umask(0)
+    try:
+        for size in (1, 100_000):  # the larger one is kept as a file
+            log = "".join(f"{n * n}\n" for n in range(size))
+            assert slip("summarize", "-", input=log).returncode == 0
+    finally:
+        os.umask(before)
+    kept = [home, *home.rglob("*")]
+    assert {".db", ".slz", ".rules", ".json"} <= {path.suffix for path in kept}
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []

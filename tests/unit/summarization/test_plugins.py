@@ -126,9 +126,9 @@ def test_the_fingerprint_changes_when_a_package_is_installed_and_costs_little(
     assert plugins.fingerprint() != before
 
     def seconds() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         plugins.fingerprint()
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(seconds() for _ in range(20)) < 0.0003
 
@@ -200,11 +200,11 @@ def test_a_pattern_that_would_backtrack_for_ever_is_harmless() -> None:
     rules, _ = plugins.rules_from_patterns([Pattern("evil", r"(?P<message>(a+)+)$")])
     from slipstream.tasks.summarization.document import Document
 
-    start = time.perf_counter()
+    start = time.process_time()
     extract = rules[0].extract
     assert extract is not None
     extract(Document(["a" * 4000 + "b"]), 0, rules[0])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @settings(max_examples=60, deadline=None)

@@ -203,10 +203,12 @@ def test_bytes_are_analysed_without_being_kept(shared: Path) -> None:
         yield LOG[:100]
         yield LOG[100:]
 
-    before = sorted(shared.rglob("*.db*"))
+    store = OutputStore(shared)
+    before = store.list()
     analysis = analyse_chunks(chunks(), shared, DEFAULTS, ("make",))
     assert any(f.message.startswith("'foo' undeclared") for f in analysis.findings)
-    assert sorted(shared.rglob("*.db*")) == before
+    assert store.list() == before
+    store.close()
 
 
 def test_a_command_line_is_split_into_words() -> None:

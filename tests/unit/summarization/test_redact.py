@@ -272,9 +272,9 @@ def test_a_clean_text_of_10_kb_is_decided_within_2_ms(rules: SecretRules) -> Non
     redact(text, rules)
 
     def once() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         redact(text, rules)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(once() for _ in range(20)) < 0.002 * 2  # the tests' machine may be busy
 

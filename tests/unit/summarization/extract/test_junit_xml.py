@@ -53,6 +53,6 @@ def test_entities_that_the_file_declares_are_not_expanded() -> None:
 
 
 def test_reading_stays_quick_on_unclosed_tags() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read("<testcase name='a'\n" + "<failure message='\n" * 2000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
