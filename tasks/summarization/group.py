@@ -17,8 +17,10 @@ LOOK_BACK = 200
 """Reasons without a name that are compared with each name."""
 ALIKE = 4
 """Logged messages that differ in more than numbers are taken for one template from so many on."""
+KEPT = 400
+"""Characters of a message by which it is told of which template it is."""
 _VARIES = (
-    r"\"[^\"]*\"|'[^']*'|`[^`]*`|\S*@\S+|(?<==)[^\s,;\])]+|(?<![\w.])/?[\w.-]+(?:/[\w.-]+)+"
+    r"\"[^\"]*\"|'[^']*'|`[^`]*`|[\w.+-]{1,64}@\S+|(?<==)[^\s,;\])]+|(?<![\w.-])/?[\w.-]{1,80}(?:/[\w.-]+)+"
     r"|\b\w*#\w*\b"
 )
 """What differs from entry to entry of one template besides numbers: quoted text, addresses,
@@ -132,7 +134,7 @@ def _templates(
     for at, group in enumerate(groups):
         if group[0].kind == "log" and group[0].severity < Severity.FATAL:
             *rest, message = folded[at]
-            template = rx(_VARIES).sub("#", str(message))
+            template = rx(_VARIES).sub("#", str(message)[:KEPT])
             alike.setdefault((*rest, template), []).append(at)
     joined: set[int] = set()
     for members in alike.values():
