@@ -10,8 +10,12 @@ option) it leaves to Typer by returning None.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -55,6 +59,24 @@ FLAGS = {
     "--verbose": "verbose",
     "--debug": "debug",
 }
+
+
+def entry() -> None:
+    """Run the process's own command and end the process with its status.
+
+    A command that an agent waits for does not wait for the interpreter to take itself apart, which
+    takes 10 to 15 ms: what is to run at exit runs, and the process ends.
+    """
+    # Collecting garbage while modules are imported costs 5 ms; long runs still have it done.
+    gc.set_threshold(200_000, 20, 20)
+    status = main()
+    if "typer" in sys.modules or threading.active_count() > 1:
+        sys.exit(status)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def main(argv: list[str] | None = None) -> int:

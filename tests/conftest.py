@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so, and every command that a test interrupts would
+    # inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Slip = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -45,7 +45,10 @@ def running(pid: int) -> bool:
 
 def test_a_failure_is_shown_with_its_cause_and_kept_whole(slip: Slip) -> None:
     """The summary alone is on standard output, nothing on standard error."""
-    code = "import sys; print('one'); print('two', file=sys.stderr); sys.stdout.flush(); {}['x']"
+    code = (
+        "import sys, time; print('one', flush=True); time.sleep(0.1); "
+        "print('two', file=sys.stderr, flush=True); time.sleep(0.1); {}['x']"
+    )
     done = slip("run", *python(code))
     assert done.returncode == 1
     assert done.stdout.startswith("# FAILED: python, exit status 1\n")
