@@ -271,7 +271,7 @@ def behave_block(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def verdict_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """`path/name   FAIL`: what home-made harnesses print for each test."""
-    m = rx(r"^(?P<name>[\w.+-]+(?:[/:][\w.+:-]+)+)[ .:\t]+(?P<what>FAIL|FAILED|ERROR)$").match(
+    m = rx(r"^(?P<name>[\w.+-]+[/:][\w.+:/-]*[\w+/-])[ .:\t]+(?P<what>FAIL|FAILED|ERROR)$").match(
         doc.texts[i].strip()
     )
     return (

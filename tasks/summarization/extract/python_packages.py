@@ -120,11 +120,11 @@ def uv(doc: Document, i: int, rule: Rule) -> Extracted:
 def hook(doc: Document, i: int, rule: Rule) -> Extracted:
     """pre-commit: `name....Failed`, `- hook id:`, and the hook's output up to the next hook."""
     text = doc.texts[i]
-    name = rx(r"^(.*?)\.{3,}.*Failed").search(text)
+    name, _, rest = text.partition("...")
     last = i
     identity = ""
     for k, line in doc.forward(i + 1, 60):
-        if rx(r"\.{3,}.*(?:Passed|Failed|Skipped)\s*$").search(line):
+        if "..." in line and line.rstrip().endswith(("Passed", "Failed", "Skipped")):
             break
         if match := rx(r"^- hook id: (\S+)").match(line):
             identity = match[1]
@@ -138,7 +138,7 @@ def hook(doc: Document, i: int, rule: Rule) -> Extracted:
             rule,
             i,
             head,
-            f"{name[1].strip() if name else text.strip()}: failed",
+            f"{name.strip() if 'Failed' in rest else text.strip()}: failed",
             name=identity,
         )
     ]
