@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in the background so, and every command that a test interrupts would
-    # inherit it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts what runs in the background so that it ignores these, and every command that a test
+# interrupts would inherit it.
+for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+    if (_number := getattr(signal, _name, None)) and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 Slip = Callable[..., subprocess.CompletedProcess[str]]
 
