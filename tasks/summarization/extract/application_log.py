@@ -137,7 +137,7 @@ def structured(doc: Document, i: int, rule: Rule) -> Extracted:
     frames = _frames(stack)
     deepest = next((f for f in frames if f.own), None)
     caller = str(fields.get("caller") or fields.get("source") or fields.get("file") or "")
-    place = rx(r"([^\s:'\"]+\.\w+):(\d+)").search(caller)
+    place = rx(r"(?<![^\s:'\"])([^\s:'\"]+\.\w+):(\d+)").search(caller)
     file = deepest.file if deepest else place[1] if place else ""
     line = deepest.line if deepest else number(place[2]) if place else None
     return finding(
@@ -186,7 +186,7 @@ def logfmt(doc: Document, i: int, rule: Rule) -> Extracted:
     error = pairs.get("err") or pairs.get("error") or ""
     if error and error not in message:
         message = f"{message}: {error}" if message else error
-    place = rx(r"([^\s:]+\.\w+):(\d+)").search(pairs.get("caller") or pairs.get("source") or "")
+    place = rx(r"(?<![^\s:])([^\s:]+\.\w+):(\d+)").search(pairs.get("caller") or pairs.get("source") or "")
     return finding(
         doc, rule, i, i, message or text.strip(), severity=severity,
         file=place[1] if place else "", line=number(place[2]) if place else None,

@@ -26,7 +26,7 @@ def action(doc: Document, i: int, rule: Rule) -> Extracted:
             rx(r":\d+:(?:\d+:)? (?:fatal )?error: |^Traceback|^\s+File \"").search(line)
         )
         last = k if line.strip() else last
-    failing = rx(r"(//\S*?:\S+?|//\S+?)['\s;,]").search(match[4] + " ")
+    failing = rx(r"(?<![\w/])(//[^\s';,]+)['\s;,]").search(match[4] + " ")
     message = rx(r"^Skipping '[^']+': ").sub("", match[4].strip())
     defined = rx(r" defined by (\S+)").search(message)
     end = i if known else last
@@ -70,9 +70,9 @@ def executed(doc: Document, i: int, rule: Rule) -> Extracted:
     total = rx(r"out of (\d+) tests?: ").search(text)
     if not total:
         return None
-    passed = rx(r"(\d+) tests? pass").search(text)
-    bad = rx(r"(\d+) fails?\b(?! to build)").search(text)
-    unbuilt = rx(r"(\d+) fails? to build").search(text)
+    passed = rx(r"(?<!\d)(\d+) tests? pass").search(text)
+    bad = rx(r"(?<!\d)(\d+) fails?\b(?! to build)").search(text)
+    unbuilt = rx(r"(?<!\d)(\d+) fails? to build").search(text)
     counts = [("total", int(total[1]))]
     for name, found in (("passed", passed), ("failed", bad), ("not built", unbuilt)):
         if found:

@@ -98,7 +98,7 @@ def eunit_numbered(doc: Document, i: int, rule: Rule, lines: Lines, title: str) 
 def eunit_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """EUnit: `module:line: test...*failed*` over the stack and the error term."""
     m = rx(
-        r"(?P<name>\S.*?)(?:\s*\.\.\.|\.{3})(?:\[[\d.]+ s\] ?)?\*(?P<what>failed|timed out|skipped)\*"
+        r"^\s*(?P<name>\S.*?)(?:(?<!\s)\s+)?\.{3}(?:\[[\d.]+ s\] ?)?\*(?P<what>failed|timed out|skipped)\*"
     ).search(doc.texts[i])
     if not m or m["what"] == "skipped":
         return None
@@ -137,7 +137,7 @@ def eunit_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def ct_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """Common Test: `suite:case failed on line 12` over `Reason: ...`, between rulers."""
-    m = rx(r"(?P<name>(?P<suite>\w+):\w+) failed(?: on line (?P<line>\d+))?\s*$").search(
+    m = rx(r"(?<!\w)(?P<name>(?P<suite>\w+):\w+) failed(?: on line (?P<line>\d+))?\s*$").search(
         doc.texts[i]
     )
     if not m:

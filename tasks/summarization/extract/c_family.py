@@ -43,7 +43,7 @@ def gnu(doc: Document, i: int, rule: Rule) -> Extracted:
     for j in range(start, at):
         if "required from here" in plain.texts[j]:
             focus.insert(0, (plain.numbers[j], plain.numbers[j]))
-    checked = rx(r"[a-z]+[A-Za-z]*$").match(code) is not None
+    checked = rx(r"[a-z][A-Za-z]*$").match(code) is not None
     tidy = rx(
         r"(?:clang-(?:analyzer|diagnostic)|bugprone|modernize|readability|cppcoreguidelines|google|misc|cert|hicpp|performance|llvm|abseil|portability)-"
     ).match(code)

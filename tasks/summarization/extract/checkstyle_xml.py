@@ -52,7 +52,7 @@ def items(doc: Document, i: int, rule: Rule) -> Extracted:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    pairs = rx(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')").findall(text)
+    pairs = rx(r"(?<![\w:-])([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')").findall(text)
     return {name: _plain(double or single) for name, double, single in pairs}
 
 

@@ -27,7 +27,7 @@ def buildkit(doc: Document, i: int, rule: Rule) -> Extracted:
             first, step = k, found[1]
             box_end = k
             for n, inner in block(doc, k + 1, prefix, 60):
-                if inner.startswith("------"):
+                if n >= i or inner.startswith("------"):
                     break
                 box_end = n
                 output = rx(r"^(?:#\d+ )?\d+\.\d+ ").sub("", inner.strip())

@@ -60,7 +60,7 @@ def ctest_list(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def ctest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     """`90% tests passed, 1 tests failed out of 10`."""
-    m = rx(r"(?P<failed>\d+) tests? failed out of (?P<total>\d+)").search(doc.texts[i])
+    m = rx(r"(?<!\d)(?P<failed>\d+) tests? failed out of (?P<total>\d+)").search(doc.texts[i])
     if not m:
         return None
     time = first(doc.forward(i, 40), r"Total Test time \(real\) = +(?P<t>[\d.]+) sec")
@@ -205,10 +205,10 @@ def one_line(doc: Document, i: int, rule: Rule) -> Extracted:
     for tool, pattern in (
         (
             "boost test",
-            r"(?P<file>\S+?)[(:](?P<line>\d+)\)?: (?:fatal )?error:? in \"(?P<name>[^\"]+)\": (?P<text>.*)",
+            r"(?<!\S)(?P<file>\S+?)[(:](?P<line>\d+)\)?: (?:fatal )?error:? in \"(?P<name>[^\"]+)\": (?P<text>.*)",
         ),
-        ("unity", r"(?P<file>\S+?):(?P<line>\d+):(?P<name>\w+):FAIL(?:: ?(?P<text>.*))?"),
-        ("check", r"(?P<file>\S+?):(?P<line>\d+):[FE]:(?P<name>[^:]*:[^:]*):\d+: (?P<text>.*)"),
+        ("unity", r"(?<!\S)(?P<file>\S+?):(?P<line>\d+):(?P<name>\w+):FAIL(?:: ?(?P<text>.*))?"),
+        ("check", r"(?<!\S)(?P<file>\S+?):(?P<line>\d+):[FE]:(?P<name>[^:]*:[^:]*):\d+: (?P<text>.*)"),
         (
             "cpputest",
             r"(?P<file>\S+?)[(:](?P<line>\d+)\)?: error: Failure in (?P<name>(?:IGNORE_)?TEST\([^)]*\))(?P<text>)",
@@ -268,7 +268,7 @@ def library_tally(doc: Document, i: int, rule: Rule) -> Extracted:
                 ("errors", int(m["errors"])),
             ),
         )
-    if m := rx(r"(?P<total>\d+) Tests (?P<failed>\d+) Failures (?P<skipped>\d+) Ignored").search(
+    if m := rx(r"(?<!\d)(?P<total>\d+) Tests (?P<failed>\d+) Failures (?P<skipped>\d+) Ignored").search(
         text
     ):
         return tally(

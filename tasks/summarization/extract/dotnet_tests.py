@@ -90,7 +90,7 @@ def platform_block(doc: Document, i: int, rule: Rule) -> Extracted:
 def xunit_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """xUnit's own runner: `Name [FAIL]` over an indented reason."""
     m = rx(
-        r"(?P<prefix>\[xUnit\.net [\d:.]+\] )?(?P<indent> *)(?P<name>\S.*?) \[FAIL\]\s*$"
+        r"^(?P<prefix>\[xUnit\.net [\d:.]+\] )?(?P<indent> *)(?P<name>\S.*?) \[FAIL\]\s*$"
     ).search(doc.texts[i])
     if not m:
         return None

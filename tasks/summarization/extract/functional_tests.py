@@ -90,7 +90,7 @@ def tasty_block(doc: Document, i: int, rule: Rule) -> Extracted:
 def tasty_tally(doc: Document, i: int, rule: Rule) -> Extracted:
     """`1 out of 30 tests failed (0.52s)` or `All 30 tests passed (0.1s)`."""
     m = rx(
-        r"(?:(?P<f>\d+) out of (?P<n>\d+) tests failed|All (?P<p>\d+) tests passed)(?: \((?P<t>[\d.]+s)\))?"
+        r"(?:(?<!\d)(?P<f>\d+) out of (?P<n>\d+) tests failed|All (?P<p>\d+) tests passed)(?: \((?P<t>[\d.]+s)\))?"
     ).search(doc.texts[i])
     if not m:
         return None

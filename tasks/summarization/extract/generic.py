@@ -25,7 +25,7 @@ _HARMLESS = (
     r"|\b(?:error|fail|exception)\w*\.\w+\b|-W\w*error|\b\w+(?:_|-)(?:error|fail)"
     r"|(?:error|fail|exception)\w*(?:_|-)\w"
 )
-_PASSED = r"(?:\bPASS(?:ED)?\b|\bok\b|\.{3,}\s*ok\b|[✓✔√]|\bSUCCESS\b|\bDONE\b|\byes\s*$)"
+_PASSED = r"(?:\bPASS(?:ED)?\b|\bok\b|(?<!\.)\.{3,}\s*ok\b|[✓✔√]|\bSUCCESS\b|\bDONE\b|\byes\s*$)"
 
 
 def guess(doc: Document, i: int, rule: Rule) -> Extracted:

@@ -252,7 +252,7 @@ def ginkgo_fail(doc: Document, i: int, rule: Rule) -> Extracted:
     if not m:
         return None
     lines = block(doc, i, r"^\[|^$", doc.texts[i][: m.start()], limit=3)
-    place = first(lines, r"(?P<file>\S+\.go):(?P<line>\d+)")
+    place = first(lines, r"(?<!\S)(?P<file>\S+\.go):(?P<line>\d+)")
     return finding(
         doc, rule, i, lines[-1][0], m["name"], tool="ginkgo", name=m["name"],
         file=place[1]["file"] if place else "", line=number(place[1]["line"]) if place else None,
@@ -270,7 +270,7 @@ def ginkgo_block(doc: Document, i: int, rule: Rule) -> Extracted:
         doc, i, r"^-{20,}|^• ?[.\[]|^Summarizing \d+ |^S+ \[", doc.texts[i][: m.start()], limit=150
     )
     body = lines[1:]
-    place = first(body, r"(?P<file>\S+_test\.go):(?P<line>\d+)")
+    place = first(body, r"(?<!\S)(?P<file>\S+_test\.go):(?P<line>\d+)")
     name = next((t.strip() for _, t in body if t.strip()), m[0])
     say = first(
         body, r"^\s*(?:\[FAILED\]|Expected|Unexpected error|Timed out|Test Panicked|panic).*"

@@ -178,7 +178,7 @@ def vitest_unhandled(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def karma_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """karma: `Browser version (OS) name FAILED` over an indented message and stack."""
-    m = rx(r"(?P<browser>\w[\w ]* [\d.]+ \([^)]*\)) (?P<name>.+) FAILED$").search(
+    m = rx(r"(?<!\w)(?<!\w )(?P<browser>\w[\w ]* [\d.]+ \([^)]*\)) (?P<name>.+) FAILED$").search(
         doc.texts[i].rstrip()
     )
     if not m or "Executed" in m["name"]:
@@ -189,7 +189,7 @@ def karma_block(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def karma_error(doc: Document, i: int, rule: Rule) -> Extracted:
     """karma: a browser that was lost, or an error outside of any test."""
-    m = rx(r"(?P<browser>\w[\w ]* [\d.]+ \([^)]*\)) ERROR$").search(doc.texts[i].rstrip())
+    m = rx(r"(?<!\w)(?<!\w )(?P<browser>\w[\w ]* [\d.]+ \([^)]*\)) ERROR$").search(doc.texts[i].rstrip())
     if not m:
         return None
     lines = block(

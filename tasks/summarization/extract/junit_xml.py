@@ -9,7 +9,7 @@ from slipstream.tasks.summarization.extract.blocks import Lines, blamed, focus, 
 from slipstream.tasks.summarization.extract.common import finding, number, rx
 from slipstream.tasks.summarization.model import Extracted, Finding, Rule, Severity, Tally
 
-_ATTRIBUTE = r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')"""
+_ATTRIBUTE = r"""(?<![\w:.-])([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')"""
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _LIMIT = 400
 """Lines of one failure's text that are read."""

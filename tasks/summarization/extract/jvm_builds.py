@@ -51,7 +51,7 @@ def maven_pom(doc: Document, i: int, rule: Rule) -> Extracted:
         (doc.texts[k].strip() for k in range(i, last + 1) if "resolvable" in doc.texts[k] or "[FATAL]" in doc.texts[k]),
         doc.texts[i].strip(),
     )  # fmt: skip
-    place = rx(r"(\S+\.xml)\b.*@ +line (\d+), column (\d+)").search(said)
+    place = rx(r"(?<!\S)(\S+\.xml)\b.*@ +line (\d+), column (\d+)").search(said)
     return finding(
         doc, rule, i, last, rx(r"^(?:\[\w+\]\s*)+").sub("", said),
         file=place[1] if place else "", line=number(place[2]) if place else None,
@@ -72,7 +72,7 @@ def maven_verdict(doc: Document, i: int, rule: Rule) -> Extracted:
     )
     module = ""
     for _, line in doc.back(i - 1, 200) if i and bad else ():
-        if match := rx(r"(?:\] +)?([^\s\]][^\]]*?) \.{2,} ?FAILURE").search(line):
+        if match := rx(r"(?:^|\])\s*([^\s\]][^\]]*?) \.{2,} ?FAILURE").search(line):
             module = match[1]
             break
         if "Reactor Summary" in line:
@@ -122,7 +122,7 @@ def gradle(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def gradle_task(doc: Document, i: int, rule: Rule) -> Extracted:
     """`> Task :app:compileJava FAILED`"""
-    match = rx(r"(?:> Task )?(:\S+) FAILED").search(doc.texts[i])
+    match = rx(r"(?:> Task )?(?<!\S)(:\S+) FAILED").search(doc.texts[i])
     return finding(doc, rule, i, i, match[0], name=match[1]) if match else None
 
 

@@ -109,7 +109,7 @@ def surefire_block(doc: Document, i: int, rule: Rule) -> Extracted:
     text = doc.texts[i]
     if "Tests run:" in text:
         return _surefire_class(doc, i, rule)
-    elapsed = r"(?P<name>\S[^<]*?)(?: --)? +Time elapsed: .*<<< (?:FAILURE|ERROR)!"
+    elapsed = r"(?P<name>[^\s<|][^<|]*?)(?: --)?(?<! ) +Time elapsed: .*<<< (?:FAILURE|ERROR)!"
     m = rx(r"\[ERROR\] +" + elapsed).search(text) or rx(
         r"(?:^|(?<=\| )|(?<=\dZ ))" + elapsed
     ).search(text)
@@ -252,7 +252,7 @@ def console_block(doc: Document, i: int, rule: Rule) -> Extracted:
 def scalatest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """ScalaTest: `- adds *** FAILED ***` over the indented reason."""
     m = rx(
-        r"(?P<tag>\[\w+\] )?(?P<indent> *)(?:- )?(?P<name>\S.*?) \*\*\* (?:FAILED|ABORTED) \*\*\*(?P<rest>.*)$"
+        r"^(?P<tag>\[\w+\] )?(?P<indent> *)(?:- )?(?P<name>\S.*?) \*\*\* (?:FAILED|ABORTED) \*\*\*(?P<rest>.*)$"
     ).search(doc.texts[i])
     if not m or rx(r"^\d+ (?:TESTS?|SUITES?)").match(m["name"]):
         return None
@@ -297,7 +297,7 @@ def sbt_line(doc: Document, i: int, rule: Rule) -> Extracted:
     )
     body = [(i, m["text"] or m["why"] or ""), *((k, rx(_TAG).sub("", t)) for k, t in lines[1:])]
     found = _read(doc, rule, i, lines, body, m["name"] or m["munit"], "sbt")
-    place = rx(r"(?P<file>[^\s:]+\.(?:scala|java|kt)):(?P<line>\d+)").search(m["why"] or "")
+    place = rx(r"(?<![^\s:])(?P<file>[^\s:]+\.(?:scala|java|kt)):(?P<line>\d+)").search(m["why"] or "")
     return found._replace(file=place["file"], line=number(place["line"])) if place else found
 
 
@@ -326,7 +326,7 @@ def scalatest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         "ignored": "skipped",
         "pending": "pending",
     }
-    pairs = rx(r"(\w+) (\d+)").findall(doc.texts[i].partition("Tests:")[2])
+    pairs = rx(r"(?<!\w)(\w+) (\d+)").findall(doc.texts[i].partition("Tests:")[2])
     return tally(doc, i, rule, tuple((words[w], int(n)) for w, n in pairs if w in words))
 
 
@@ -340,7 +340,7 @@ def sbt_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         "Skipped": "skipped",
         "Ignored": "skipped",
     }
-    pairs = rx(r"(\w+) (\d+)").findall(doc.texts[i])
+    pairs = rx(r"(?<!\w)(\w+) (\d+)").findall(doc.texts[i])
     return tally(doc, i, rule, tuple((words[w], int(n)) for w, n in pairs if w in words))
 
 

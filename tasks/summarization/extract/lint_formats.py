@@ -177,7 +177,7 @@ def quoted(doc: Document, i: int, rule: Rule) -> Extracted:
 def trailing_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """`file - ERROR: message on line 7`, with or without the severity."""
     m = rx(
-        r"^\s*(?:(?:\[\w+\]|\w+):? )?([^\s:]*[./][^\s:]*)(?: -|:) (?:(\w+): )?(.+?),? (?:on|at|near) line (\d+)"
+        r"^\s*(?:(?:\[\w+\]|\w+):? )?([^\s:./]*[./][^\s:]*)(?: -|:) (?:(\w+): )?(.+?),? (?:on|at|near) line (\d+)"
         r"(?:,? col(?:umn)?:? (\d+))?\.?$"
     ).search(doc.texts[i])
     if m is None:

@@ -82,7 +82,7 @@ def heading(doc: Document, i: int) -> str:
         if rx(_ENTRY).match(text) and rx(r"\s*(?:ERROR|WARNING|error|warning):").match(text):
             continue
         name = text.strip().removeprefix("File: ").rstrip(":").strip()
-        name = rx(r"\s+(?:\(\d+ \w+\)|-+ ?\d+ \w+|✖.*)$").sub("", name)
+        name = rx(r"(?<!\s)\s+(?:\(\d+ \w+\)|-+ ?\d+ \w+|✖.*)$").sub("", name)
         if rx(r"[^:*?\"<>|]{1,300}$|[A-Za-z]:[\\/][^:*?\"<>|]+$").match(name) and rx(
             r"[/\\]|\.\w{1,12}$|^[A-Z]\w+file$|<(?:stdin|text)>"
         ).search(name):

@@ -9,7 +9,7 @@ from slipstream.tasks.summarization.extract.step import verdict
 from slipstream.tasks.summarization.model import Extracted, Rule, Severity
 
 _STEP = (
-    r"((?:\w+-)?g?make(?:\.exe)?(?:\[\d+\])?: \*\*\* )"
+    r"(?<!\w)((?:\w+-)?g?make(?:\.exe)?(?:\[\d+\])?: \*\*\* )"
     r"(?:\[(?:([^\s:]+?):(\d+): )?([^\]]+)\] (?!.*\(ignored\))(.+)|(No rule to make target .+|No targets.+|.+Stop\.?))$"
 )
 _CHAIN = (
@@ -44,7 +44,7 @@ def step(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def makefile(doc: Document, i: int, rule: Rule) -> Extracted:
     """`Makefile:3: *** missing separator.  Stop.`"""
-    found = rx(r"(\S+):(\d+): (\*\*\* .+)$").search(doc.texts[i])
+    found = rx(r"(?<!\S)(\S+):(\d+): (\*\*\* .+)$").search(doc.texts[i])
     if not found:
         return None
     return [
@@ -63,7 +63,7 @@ def ninja_failed(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     last, known = i, False
     for k, line in block(doc, i + 1, prefix, 25):
-        if rx(r"^\s*\[?\s*\d+(?:/\d+|%)|^ninja: |^FAILED: ").match(line) or not line.strip():
+        if rx(r"^\s*(?:\[\s*)?\d+(?:/\d+|%)|^ninja: |^FAILED: ").match(line) or not line.strip():
             break
         known = known or bool(
             rx(r":\d+.*\b(?:error|warning)\b|\berror:|undefined reference").search(line)

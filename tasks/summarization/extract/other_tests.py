@@ -106,7 +106,7 @@ def busted_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def robot_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """Robot Framework: `Name   | FAIL |` over the reason, up to a ruler."""
-    m = rx(r"(?P<name>\S.*?) +\| FAIL \|\s*$").search(doc.texts[i])
+    m = rx(r"^\s*(?P<name>\S.*?)(?<! ) +\| FAIL \|\s*$").search(doc.texts[i])
     if not m:
         return None
     lines = block(
@@ -220,7 +220,7 @@ def vader_line(doc: Document, i: int, rule: Rule) -> Extracted:
         doc.texts[i][: m.start()],
         limit=30,
     )
-    place = first(lines, r"(?P<file>\S+\.vader):(?P<line>\d+)")
+    place = first(lines, r"(?<!\S)(?P<file>\S+\.vader):(?P<line>\d+)")
     return finding(
         doc, rule, i, lines[-1][0], m["text"].strip(), tool="vader", name=m["text"].strip(),
         file=place[1]["file"] if place else "", line=number(place[1]["line"]) if place else None,

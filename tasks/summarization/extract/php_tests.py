@@ -141,7 +141,7 @@ def phpt_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def phpspec_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """phpspec: `12  ✘ does something` over the reason."""
-    m = rx(r"(?P<line>\d+) +[✘!] (?P<name>.+?)\s*$").search(doc.texts[i])
+    m = rx(r"(?<!\d)(?P<line>\d+) +[✘!] (?P<name>.+?)\s*$").search(doc.texts[i])
     if not m:
         return None
     lines = block(doc, i, r"^\s*\d+ +[✔✘!?] |^\S", doc.texts[i][: m.start()], limit=40, blanks=2)

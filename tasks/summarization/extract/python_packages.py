@@ -71,7 +71,7 @@ def pip(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def conda(doc: Document, i: int, rule: Rule) -> Extracted:
     """`PackagesNotFoundError: …` or `UnsatisfiableError` with the list of packages."""
-    at = rx(r"[A-Z]\w*(?:Error|NotFound): ?").search(doc.texts[i])
+    at = rx(r"(?<!\w)[A-Z]\w*(?:Error|NotFound): ?").search(doc.texts[i])
     prefix = doc.texts[i][: at.start()] if at else ""
     last, blanks = i, 0
     for k, line in block(doc, i + 1, prefix, 60):

@@ -237,7 +237,7 @@ def pytest_reason(doc: Document, i: int, rule: Rule) -> Extracted:
 def pytest_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """A failure in one line: `--tb=line`."""
     m = rx(
-        r"(?P<file>(?:[A-Za-z]:)?[^\s:]+\.py):(?P<line>\d+): (?P<text>(?P<code>[A-Za-z_][\w.]*).*)$"
+        r"(?<![^\s:])(?P<file>(?:[A-Za-z]:)?[^\s:]+\.py):(?P<line>\d+): (?P<text>(?P<code>[A-Za-z_][\w.]*).*)$"
     ).search(doc.texts[i])
     if not m:
         return None
@@ -275,7 +275,7 @@ def pytest_summary(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def pytest_progress(doc: Document, i: int, rule: Rule) -> Extracted:
     """A verbose progress line; it matters when the run died before its report."""
-    m = rx(r"(?P<file>[^\s:]+\.py)::(?P<name>.+?) (?P<what>FAILED|ERROR)\b").search(doc.texts[i])
+    m = rx(r"(?<![^\s:])(?P<file>[^\s:]+\.py)::(?P<name>.+?) (?P<what>FAILED|ERROR)\b").search(doc.texts[i])
     if not m:
         return None
     name = m["name"].replace("::", ".", m["name"].split("[")[0].count("::"))

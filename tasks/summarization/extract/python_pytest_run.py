@@ -76,7 +76,7 @@ def pytest_internal(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def pytest_conftest(doc: Document, i: int, rule: Rule) -> Extracted:
     """A conftest.py that cannot be imported: nothing ran."""
-    m = rx(r"\w+ while loading conftest '(?P<file>[^']+)'").search(doc.texts[i])
+    m = rx(r"(?<!\w)\w+ while loading conftest '(?P<file>[^']+)'").search(doc.texts[i])
     if not m:
         return None
     lines = block(doc, i, r"^$|" + ENDS, doc.texts[i][: m.start()], limit=200)

@@ -103,7 +103,7 @@ def unittest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def unittest_progress(doc: Document, i: int, rule: Rule) -> Extracted:
     """A verbose progress line: `test_x (module.Class) ... FAIL`."""
-    m = rx(r"(?P<name>\w+ \([\w.]+\)(?: [\[(].*[\])])?).* \.\.\. (?P<what>FAIL|ERROR)$").search(
+    m = rx(r"(?<!\w)(?P<name>\w+ \([\w.]+\)(?: [\[(].*[\])])?).* \.\.\. (?P<what>FAIL|ERROR)$").search(
         doc.texts[i].rstrip()
     )
     if not m:
@@ -149,7 +149,7 @@ def environment(doc: Document, i: int, rule: Rule) -> Extracted:
     """A failed environment of tox or session of nox."""
     text = doc.texts[i].strip()
     m = rx(
-        r"(?P<name>[\w.,-]+): (?:FAIL\b.*|commands failed|failed.*|could not .*|parseargs)|Session (?P<nox>\S+) "
+        r"(?<![\w.,-])(?P<name>[\w.,-]+): (?:FAIL\b.*|commands failed|failed.*|could not .*|parseargs)|Session (?P<nox>\S+) "
     ).search(text)
     name = (m["name"] or m["nox"] or "") if m else ""
     return finding(doc, rule, i, i, text, name=name)

@@ -89,7 +89,7 @@ def cargo_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     names = {"passed": "passed", "failed": "failed", "ignored": "skipped"}
     found = tuple(
-        (names[w], int(n)) for n, w in rx(r"(\d+) (passed|failed|ignored)").findall(m["counts"])
+        (names[w], int(n)) for n, w in rx(r"(?<!\d)(\d+) (passed|failed|ignored)").findall(m["counts"])
     )
     time = rx(r"finished in ([\d.]+s)").search(m["counts"])
     return tally(doc, i, rule, found, time[1] if time else None, failed=m["what"] != "ok")
@@ -153,7 +153,7 @@ def nextest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     names = {"passed": "passed", "failed": "failed", "skipped": "skipped", "out": "failed"}
     found: dict[str, int] = {}
-    for n, w in rx(r"(\d+) (passed|failed|skipped|timed out)").findall(m["counts"]):
+    for n, w in rx(r"(?<!\d)(\d+) (passed|failed|skipped|timed out)").findall(m["counts"]):
         key = names.get(w.split()[-1], w)
         found[key] = found.get(key, 0) + int(n)
     return tally(doc, i, rule, tuple(found.items()), m["time"])

@@ -16,7 +16,7 @@ from slipstream.tasks.summarization.model import Cause, Extracted, Frame, Rule, 
 
 _NODE = r"^\s*at (?:(.+?) \()?((?:[A-Za-z]:)?[^\s()][^()]*?):(\d+):\d+\)?,?(?: \{)?$"
 _SPECIAL = r"^\s*at (?:.+ \((?:<anonymous>|native|index \d+|anonymous|eval at .+)\)|<anonymous>|new Promise.*|async .+)(?: \{)?$"
-_BROWSER = r"^\s*([\w$.<>/\[\] *]*)@((?:https?|file|webpack|resource)?:?[^\s@]+?):(\d+):\d+$"
+_BROWSER = r"^\s*((?:[\w$.<>/\[\]*][\w$.<>/\[\] *]*)?)@((?:https?|file|webpack|resource)?:?[^\s@]+?):(\d+):\d+$"
 _ERROR = (
     r"(?:^|[\s(:\]>✖×✗⨯])((?:[A-Z]\w*)?(?:Error|Exception|Warning|Rejection)(?: \[[A-Z][A-Z0-9_]+\])?)"
     r"(?:: (.*)|$)"

@@ -19,7 +19,7 @@ _FRAME = (
     r"\(((?:[\w$.-]+\.(?:java|kt|kts|scala|groovy|clj|cljc|gradle)|[\w-]+)(?::(\d+))?|Native Method|"
     r"Unknown Source|<generated>|REPL|NO_SOURCE_FILE|Inlined \w+)\)(?: ~?\[[^\]]*\])?$"
 )
-_NAMED = r"((?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Exception|Error|Throwable))(?::\s?(.*))?$"
+_NAMED = r"(?<![\w$.])((?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Exception|Error|Throwable))(?::\s?(.*))?$"
 _LINK = r"^\s*(?:\[CIRCULAR REFERENCE:\s?)?(Caused by|Suppressed|Wrapped by): (.*)$"
 _MORE = r"^\s*\.\.\. \d+ (?:more|common frames omitted|truncated|stack frames omitted)"
 _RUNTIME = (
@@ -63,7 +63,7 @@ def _head(doc: Document, i: int, prefix: str) -> int | None:
 def stack(doc: Document, i: int, rule: Rule) -> Extracted:
     """The exception that line `i` names or is the first frame of, with all it was caused by."""
     text = doc.texts[i]
-    at = rx(r"\s+at [^\s()]+\(").search(text)
+    at = rx(r"(?<!\s)\s+at [^\s()]+\(").search(text)
     if at:
         prefix = text[: at.start()] if text[: at.start()].strip() else ""
         found = _head(doc, i, prefix)
@@ -131,7 +131,7 @@ def _goes_on(doc: Document, i: int, prefix: str, limit: int) -> bool:
 def _prefix(doc: Document, head: int) -> str:
     """What stands before the frames below `head` on each line."""
     for _, line in doc.forward(head + 1, _MESSAGE_LINES):
-        at = rx(r"\s+at [^\s()]+\([^()]*\)").search(line)
+        at = rx(r"(?<!\s)\s+at [^\s()]+\([^()]*\)").search(line)
         if at:
             before = line[: at.start()]
             return before if before.strip() else ""

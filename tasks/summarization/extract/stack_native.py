@@ -99,7 +99,7 @@ def sanitizer(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def undefined(doc: Document, i: int, rule: Rule) -> Extracted:
     """UndefinedBehaviorSanitizer's `x.c:5:7: runtime error: …`, with its stack if printed."""
-    match = rx(r"(\S+?):(\d+):(\d+): runtime error: (.*)$").search(doc.texts[i])
+    match = rx(r"(?<!\S)(\S+?):(\d+):(\d+): runtime error: (.*)$").search(doc.texts[i])
     if not match:
         return None
     last = i

@@ -13,7 +13,7 @@ from slipstream.tasks.summarization.extract.stack import (
 )
 from slipstream.tasks.summarization.model import Cause, Extracted, Frame, Rule, Severity
 
-_RAISED = r"(\S+?):(\d+):in [`']([^']*)': (.*?)(?: \(([A-Z]\w*(?:::\w+)*)\))?$"
+_RAISED = r"(?<!\S)(\S+?):(\d+):in [`']([^']*)': (.*?)(?: \(([A-Z]\w*(?:::\w+)*)\))?$"
 _FROM = r"^\s*(?:\d+: )?(?:from )?(\S+?):(\d+):in [`'](.*)'$"
 _FOLDED = r"^\s*\.{3} ?\d+ levels"
 _CLASS = r"^\s*((?:[A-Z]\w*::)*[A-Z]\w*): (.+)$"
@@ -124,7 +124,7 @@ def rake(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def rails(doc: Document, i: int, rule: Rule) -> Extracted:
     """Rails' log of an exception: `Name (message):`, an excerpt, `app/x.rb:3:in 'f'`."""
-    match = rx(r"((?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|Missing\w*)) \((.+?)\):?\s*$").search(
+    match = rx(r"(?<![A-Z])((?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|Missing\w*)) \((.+?)\):?\s*$").search(
         doc.texts[i]
     )  # fmt: skip
     if not match:
@@ -150,7 +150,7 @@ def rails(doc: Document, i: int, rule: Rule) -> Extracted:
 def syntax(doc: Document, i: int, rule: Rule) -> Extracted:
     """`file.rb:3: syntax error, …` with its excerpt."""
     match = rx(
-        r"([^\s:]+\.\w+|\S*Rakefile|\S*Gemfile):(\d+): (syntax errors? .*|syntax error,.*)$"
+        r"(?<![^\s:])([^\s:]+\.\w+|[^\s:]*(?:Rakefile|Gemfile)):(\d+): (syntax errors? .*|syntax error,.*)$"
     ).search(doc.texts[i])
     if not match:
         return None

@@ -151,7 +151,7 @@ def ocaml(doc: Document, i: int, rule: Rule) -> Extracted:
 def swift(doc: Document, i: int, rule: Rule) -> Extracted:
     """`main.swift:3: Fatal error: …` or `Fatal error: …: file main.swift, line 3`."""
     text = doc.texts[i]
-    match = rx(r"([^\s:]+\.swift):(\d+): Fatal error").search(text) or rx(
+    match = rx(r"(?<![^\s:])([^\s:]+\.swift):(\d+): Fatal error").search(text) or rx(
         r"file (\S+?), line (\d+)"
     ).search(text)
     last = i

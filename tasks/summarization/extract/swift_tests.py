@@ -19,7 +19,7 @@ def _name(name: str) -> str:
 def xctest_line(doc: Document, i: int, rule: Rule) -> Extracted:
     """`/src/A.swift:12: error: -[Module.Class test] : XCTAssertEqual failed: ...`."""
     m = rx(
-        r"(?P<file>(?:[A-Za-z]:)?[\\/][^:]*|[^\s:]+):(?P<line>\d+): error: (?P<name>-\[[^\]]+\]|[\w.]+\.\w+) ?: ?(?P<text>.*)$"
+        r"(?<![^\s:])(?P<file>(?:[A-Za-z]:)?[\\/][^:]*|[^\s:]+):(?P<line>\d+): error: (?P<name>-\[[^\]]+\]|[\w.]+\.\w+) ?: ?(?P<text>.*)$"
     ).search(doc.texts[i])
     if not m:
         return None

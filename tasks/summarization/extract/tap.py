@@ -149,10 +149,10 @@ def perl_failed(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def prove_file(doc: Document, i: int, rule: Rule) -> Extracted:
     """prove: a test file that is dubious, and how many of its tests failed."""
-    m = rx(r"(?P<file>\S+)\s+\.{2,}\s*(?P<what>.*)$").search(doc.texts[i])
+    m = rx(r"(?<!\S)(?P<file>\S+)\s+\.{2,}\s*(?P<what>.*)$").search(doc.texts[i])
     start, name = (i, m["file"]) if m else (i, "")
     if not m and i:
-        above = rx(r"(?P<file>\S+)\s+\.{2,}\s*$").search(doc.texts[i - 1])
+        above = rx(r"(?<!\S)(?P<file>\S+)\s+\.{2,}\s*$").search(doc.texts[i - 1])
         if above:
             start, name = i - 1, above["file"]
     if not name:
@@ -175,7 +175,7 @@ def prove_file(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def prove_report(doc: Document, i: int, rule: Rule) -> Extracted:
     """A file in prove's Test Summary Report."""
-    m = rx(r"(?P<file>\S+) +\(Wstat: (?P<wstat>\d+)[^)]*Failed: (?P<failed>\d+)\)").search(
+    m = rx(r"(?<!\S)(?P<file>\S+) +\(Wstat: (?P<wstat>\d+)[^)]*Failed: (?P<failed>\d+)\)").search(
         doc.texts[i]
     )
     if not m or (m["wstat"] == "0" and m["failed"] == "0"):

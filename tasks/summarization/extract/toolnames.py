@@ -48,7 +48,7 @@ _COMMON_CODES = (
 )
 """Codes that say which tool it is where the file's extension does not."""
 
-_C_CODES = ((r"[a-z]+[A-Za-z]*$", "cppcheck"),)
+_C_CODES = ((r"[a-z][A-Za-z]*$", "cppcheck"),)
 _CODES_BY_EXTENSION = {
     "c": _C_CODES, "cc": _C_CODES, "cpp": _C_CODES, "cxx": _C_CODES, "h": _C_CODES, "hpp": _C_CODES,
     "go": ((r"(SA|S|ST|QF|U)\d{4}", "staticcheck"), (r"G\d{3}", "gosec"), (r"[a-z]", "golangci-lint")),
