@@ -26,10 +26,10 @@ NARROW, SURE, GUESS, ALIKE = (2, 8), (2, 8), (3, 5), (0, 2)
 and for a line that is like others."""
 FAMILIAR = 8
 """So many lines alike but for their digits keep their surroundings; later ones stand alone."""
-FIRST_HITS, LAST_HITS = 15_000, 5_000
+FIRST_HITS, LAST_HITS = 8_000, 2_000
 """Matched lines that are read one by one, of each combination of rules; the ones between are
 counted. One rule that matches everywhere so takes no room from the others."""
-ALL_HITS, FEW_HITS = 45_000, 500
+ALL_HITS, FEW_HITS = 24_000, 500
 """Past so many in all, a combination gets only a few."""
 TEMPLATES, TEMPLATE_BYTES = 50_000, 16 << 20
 """Distinct lines, digits aside, that are remembered, and their bytes."""
