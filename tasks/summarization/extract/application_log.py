@@ -186,7 +186,9 @@ def logfmt(doc: Document, i: int, rule: Rule) -> Extracted:
     error = pairs.get("err") or pairs.get("error") or ""
     if error and error not in message:
         message = f"{message}: {error}" if message else error
-    place = rx(r"(?<![^\s:])([^\s:]+\.\w+):(\d+)").search(pairs.get("caller") or pairs.get("source") or "")
+    place = rx(r"(?<![^\s:])([^\s:]+\.\w+):(\d+)").search(
+        pairs.get("caller") or pairs.get("source") or ""
+    )
     return finding(
         doc, rule, i, i, message or text.strip(), severity=severity,
         file=place[1] if place else "", line=number(place[2]) if place else None,

@@ -208,7 +208,10 @@ def one_line(doc: Document, i: int, rule: Rule) -> Extracted:
             r"(?<!\S)(?P<file>\S+?)[(:](?P<line>\d+)\)?: (?:fatal )?error:? in \"(?P<name>[^\"]+)\": (?P<text>.*)",
         ),
         ("unity", r"(?<!\S)(?P<file>\S+?):(?P<line>\d+):(?P<name>\w+):FAIL(?:: ?(?P<text>.*))?"),
-        ("check", r"(?<!\S)(?P<file>\S+?):(?P<line>\d+):[FE]:(?P<name>[^:]*:[^:]*):\d+: (?P<text>.*)"),
+        (
+            "check",
+            r"(?<!\S)(?P<file>\S+?):(?P<line>\d+):[FE]:(?P<name>[^:]*:[^:]*):\d+: (?P<text>.*)",
+        ),
         (
             "cpputest",
             r"(?P<file>\S+?)[(:](?P<line>\d+)\)?: error: Failure in (?P<name>(?:IGNORE_)?TEST\([^)]*\))(?P<text>)",
@@ -268,9 +271,9 @@ def library_tally(doc: Document, i: int, rule: Rule) -> Extracted:
                 ("errors", int(m["errors"])),
             ),
         )
-    if m := rx(r"(?<!\d)(?P<total>\d+) Tests (?P<failed>\d+) Failures (?P<skipped>\d+) Ignored").search(
-        text
-    ):
+    if m := rx(
+        r"(?<!\d)(?P<total>\d+) Tests (?P<failed>\d+) Failures (?P<skipped>\d+) Ignored"
+    ).search(text):
         return tally(
             doc,
             i,

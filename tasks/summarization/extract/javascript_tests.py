@@ -189,7 +189,9 @@ def karma_block(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def karma_error(doc: Document, i: int, rule: Rule) -> Extracted:
     """karma: a browser that was lost, or an error outside of any test."""
-    m = rx(r"(?<!\w)(?<!\w )(?P<browser>\w[\w ]* [\d.]+ \([^)]*\)) ERROR$").search(doc.texts[i].rstrip())
+    m = rx(r"(?<!\w)(?<!\w )(?P<browser>\w[\w ]* [\d.]+ \([^)]*\)) ERROR$").search(
+        doc.texts[i].rstrip()
+    )
     if not m:
         return None
     lines = block(

@@ -297,7 +297,9 @@ def sbt_line(doc: Document, i: int, rule: Rule) -> Extracted:
     )
     body = [(i, m["text"] or m["why"] or ""), *((k, rx(_TAG).sub("", t)) for k, t in lines[1:])]
     found = _read(doc, rule, i, lines, body, m["name"] or m["munit"], "sbt")
-    place = rx(r"(?<![^\s:])(?P<file>[^\s:]+\.(?:scala|java|kt)):(?P<line>\d+)").search(m["why"] or "")
+    place = rx(r"(?<![^\s:])(?P<file>[^\s:]+\.(?:scala|java|kt)):(?P<line>\d+)").search(
+        m["why"] or ""
+    )
     return found._replace(file=place["file"], line=number(place["line"])) if place else found
 
 

@@ -275,7 +275,9 @@ def pytest_summary(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def pytest_progress(doc: Document, i: int, rule: Rule) -> Extracted:
     """A verbose progress line; it matters when the run died before its report."""
-    m = rx(r"(?<![^\s:])(?P<file>[^\s:]+\.py)::(?P<name>.+?) (?P<what>FAILED|ERROR)\b").search(doc.texts[i])
+    m = rx(r"(?<![^\s:])(?P<file>[^\s:]+\.py)::(?P<name>.+?) (?P<what>FAILED|ERROR)\b").search(
+        doc.texts[i]
+    )
     if not m:
         return None
     name = m["name"].replace("::", ".", m["name"].split("[")[0].count("::"))

@@ -103,9 +103,9 @@ def unittest_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def unittest_progress(doc: Document, i: int, rule: Rule) -> Extracted:
     """A verbose progress line: `test_x (module.Class) ... FAIL`."""
-    m = rx(r"(?<!\w)(?P<name>\w+ \([\w.]+\)(?: [\[(].*[\])])?).* \.\.\. (?P<what>FAIL|ERROR)$").search(
-        doc.texts[i].rstrip()
-    )
+    m = rx(
+        r"(?<!\w)(?P<name>\w+ \([\w.]+\)(?: [\[(].*[\])])?).* \.\.\. (?P<what>FAIL|ERROR)$"
+    ).search(doc.texts[i].rstrip())
     if not m:
         return None
     name = rx(r"^(\w+) \((\S+?)\.\1\)").sub(r"\1 (\2)", m["name"])

@@ -89,7 +89,8 @@ def cargo_tally(doc: Document, i: int, rule: Rule) -> Extracted:
         return None
     names = {"passed": "passed", "failed": "failed", "ignored": "skipped"}
     found = tuple(
-        (names[w], int(n)) for n, w in rx(r"(?<!\d)(\d+) (passed|failed|ignored)").findall(m["counts"])
+        (names[w], int(n))
+        for n, w in rx(r"(?<!\d)(\d+) (passed|failed|ignored)").findall(m["counts"])
     )
     time = rx(r"finished in ([\d.]+s)").search(m["counts"])
     return tally(doc, i, rule, found, time[1] if time else None, failed=m["what"] != "ok")

@@ -15,7 +15,9 @@ from slipstream.tasks.summarization.extract.stack import (
 from slipstream.tasks.summarization.model import Cause, Extracted, Frame, Rule, Severity
 
 _FRAME = r"^\s+at (\S.*?\)|\S+)(?: \[0x[0-9a-fA-F]+\])?(?: in (.+?):(?:line )?(\d+)(?: )?)?$"
-_NAMED = r"(?<![\w.])((?:[A-Za-z_]\w*\.)+[A-Z][\w`]*(?:Exception|Error)\w*)(?: \([^)]*\))?(?:: (.*))?$"
+_NAMED = (
+    r"(?<![\w.])((?:[A-Za-z_]\w*\.)+[A-Z][\w`]*(?:Exception|Error)\w*)(?: \([^)]*\))?(?:: (.*))?$"
+)
 _INNER = r"^\s*-{3,4}> (?:\(Inner Exception #\d+\) )?(.*)$"
 _END = r"^\s*-{3} End of (?:inner exception stack trace|stack trace from previous location)"
 _RUNTIME = (

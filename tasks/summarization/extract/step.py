@@ -35,7 +35,9 @@ def seconds(text: str | None) -> float | None:
             value *= 60
         return int(clock[1] or 0) * 3600 + value
     total, found = 0.0, False
-    for amount, unit in rx(r"(?<!\d)(\d+(?:[.,]\d+)?)\s*(ms|milli\w*|h\w*|m\w*|s\w*)\b").findall(text):
+    for amount, unit in rx(r"(?<!\d)(\d+(?:[.,]\d+)?)\s*(ms|milli\w*|h\w*|m\w*|s\w*)\b").findall(
+        text
+    ):
         scale = 0.001 if unit.startswith(("ms", "milli")) else {"h": 3600, "m": 60, "s": 1}[unit[0]]
         total += float(amount.replace(",", ".")) * scale
         found = True
