@@ -99,7 +99,7 @@ def cargo_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 def nextest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """nextest: captured output of a failed test under a ruler that names it."""
     m = rx(
-        r"(?:─{4}|-{3}) (?P<what>STDERR|STDOUT):\s+(?:\(TRY \d+\)\s+)?(?P<name>\S.*?)(?:\s*-{3,}|\s*─+)?\s*$"
+        r"(?:─{4}|-{3}) (?P<what>STDERR|STDOUT):\s+(?:\(TRY \d+\)\s+)?(?P<name>\S.*?)(?:(?<!\s)\s*(?:(?<!-)-{3,}|(?<!─)─+))?(?:(?<!\s)\s+)?$"
     ).search(doc.texts[i])
     if not m:
         return None

@@ -15,9 +15,9 @@ from slipstream.tasks.summarization.model import Extracted, Finding, Frame, Rule
 
 _FRAME = (
     r"^\s*#\d+\s+(?:0x[0-9a-fA-F]+ )?(?:in )?(.+?)(?: \((?:[^()]*=.*|)\))?"
-    r"(?: at | from |\s+(?=[/\w.][^\s()]*:\d))([^\s()]+?)(?::(\d+)(?::\d+)?)?(?: \(\S+\+0x[0-9a-f]+\))?(?: \(BuildId: \w+\))?$"
+    r"(?: at | from |(?<!\s)\s+(?=[/\w.][^\s()]*:\d))([^\s()]+?)(?::(\d+)(?::\d+)?)?(?: \(\S+\+0x[0-9a-f]+\))?(?: \(BuildId: \w+\))?$"
 )
-_MODULE = r"^\s*#\d+\s+(?:0x[0-9a-fA-F]+ )?(?:in )?(\S.*?)\s+\((\S+)\+0x[0-9a-f]+\)(?: \(BuildId: \w+\))?$"
+_MODULE = r"^\s*#\d+\s+(?:0x[0-9a-fA-F]+ )?(?:in )?(\S.*?)(?<!\s)\s+\((\S+)\+0x[0-9a-f]+\)(?: \(BuildId: \w+\))?$"
 _BETWEEN = r"^(?:\s|\(More stack|Backtrace stopped|No locals)"
 """Lines between gdb's frames."""
 _RUNTIME = (
