@@ -21,7 +21,7 @@ _WEAK = (
 )
 _HARMLESS = (
     r"\b(?:0|no|without) (?:errors?|fail(?:ures?|ed)|exceptions?)\b"
-    r"|\b(?:errors?|failures?|failed|fail|exceptions?)\s*[:=]\s*(?:0|none|false|null|no)\b"
+    r"|\b(?:errors?|failures?|failed|fail|exceptions?)\s*[:=]\s*(?:(?:0|none|false|null)\b|no\s*(?:[,;)\]|]|$))"
     r"|\b(?:error|fail|exception)\w*\.\w+\b|-W\w*error|\b\w+(?:_|-)(?:error|fail)"
     r"|(?:error|fail|exception)\w*(?:_|-)\w"
 )
