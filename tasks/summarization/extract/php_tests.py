@@ -83,7 +83,9 @@ def phpunit_tally(doc: Document, i: int, rule: Rule) -> Extracted:
 
 def pest_block(doc: Document, i: int, rule: Rule) -> Extracted:
     """Pest: `FAILED  Tests\\Unit\\AdderTest > it adds` over the reason and `at file:line`."""
-    m = rx(r"FAILED {1,2}(?P<name>\S.* > .*?)(?:(?<! ) {3,}(?P<code>\w+))?(?:(?<!\s)\s+)?$").search(doc.texts[i])
+    m = rx(r"FAILED {1,2}(?P<name>\S.* > .*?)(?:(?<! ) {3,}(?P<code>\w+))?(?:(?<!\s)\s+)?$").search(
+        doc.texts[i]
+    )
     if not m:
         return None
     lines = block(
