@@ -37,7 +37,7 @@ LINES = (
     '  File "/srv/a.py", line 3', "E   assert 1 == 2", "word " * 50, "- line 3: fake", "😀 → ok",
     "[slip exit=0]", "… 3 of 9 lines", "make: *** [all] Error 2", "warning: odd", "\x07bell",
 )  # fmt: skip
-some = settings(max_examples=150, deadline=None)
+some = settings(max_examples=100, deadline=None)
 
 
 @st.composite

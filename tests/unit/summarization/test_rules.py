@@ -295,7 +295,7 @@ class _Watched:
 
 
 @pytest.fixture(scope="module")
-def used() -> list[tuple[str, int, str]]:
+def used(compiled: Ruleset) -> list[tuple[str, int, str]]:
     """The patterns that extractors use over all fixtures and examples, and how."""
     collected: set[tuple[str, int, str]] = set()
     original = common.rx
@@ -307,11 +307,12 @@ def used() -> list[tuple[str, int, str]]:
         for name, module in list(sys.modules.items()):
             if name.startswith("slipstream.tasks") and getattr(module, "rx", None) is original:
                 patch.setattr(module, "rx", watching)
-        for log in sorted(LOGS.rglob("*.log")):
-            _found(log.read_text("utf-8", "replace"))
-        for rule in RULES:
-            for example in rule.examples:
-                _found(f"before\n{example}\nafter\n")
+        texts = [log.read_bytes() for log in sorted(LOGS.rglob("*.log"))]
+        texts += [f"before\n{one}\nafter\n".encode() for rule in RULES for one in rule.examples]
+        for text in texts:
+            scanner = scan.Scanner(compiled.rules, compiled.engine)
+            scanner.feed(text)
+            analyse(scanner.finish(), compiled, Outcome(1))
     return sorted(collected)
 
 
