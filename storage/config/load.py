@@ -14,13 +14,18 @@ from slipstream.storage import paths
 from slipstream.storage.config import sources
 from slipstream.storage.config.settings import (
     DEFAULTS,
+    Bench,
+    CacheLimits,
     Config,
+    Embeddings,
+    Index,
     Log,
     Pattern,
     Profiles,
     Retention,
     Storage,
     Summary,
+    Telemetry,
     TypeLimits,
 )
 from slipstream.storage.errors import StorageError
@@ -28,7 +33,7 @@ from slipstream.storage.errors import StorageError
 if TYPE_CHECKING:
     from slipstream.storage.config.resolve import PatternCheck
 
-CACHE_VERSION = 1  # to be raised when a setting is added, or its meaning changes
+CACHE_VERSION = 2  # to be raised when a setting is added, or its meaning changes
 KEPT = 16  # resolved configurations; one per combination of files and variables in use
 
 
@@ -98,6 +103,11 @@ def _from_json(config: dict[str, Any], variables: dict[str, str]) -> Config:
         summary=Summary(**summary, profiles=profiles, types=types),
         retention=Retention(**config["retention"]),
         storage=storage._replace(**_urls(variables)),
+        cache=CacheLimits(**config["cache"]),
+        index=Index(**config["index"]),
+        embeddings=Embeddings(**config["embeddings"]),
+        telemetry=Telemetry(**config["telemetry"]),
+        bench=Bench(**config["bench"]),
         log=Log(**config["log"]),
         patterns=tuple(Pattern(**pattern) for pattern in config["patterns"]),
     )

@@ -45,6 +45,35 @@ DESCRIPTIONS = {
     "SQLite file in the data folder.",
     "storage.redis_url": "Redis for events and locks between hosts (`redis://…`); empty: within "
     "the process.",
+    "cache": "What is kept of what was computed for a repository.",
+    "cache.ttl_days": "An entry that is older than this many days is computed again.",
+    "cache.max_bytes": "Least recently used entries go when all take more than this, in bytes.",
+    "cache.max_entries": "Least recently used entries go when there are more than this.",
+    "cache.memory_bytes": "Decoded values that one process keeps in memory, in bytes.",
+    "cache.audit_share": "Share of the hits that are computed again and compared.",
+    "cache.git_timeout_ms": "How long git may take to name the state of a repository before "
+    "content is digested instead, in milliseconds.",
+    "index": "What of a repository is indexed.",
+    "index.max_file_bytes": "Larger files are skipped, and counted as skipped, in bytes.",
+    "index.workers": "Processes that parse; 0: one for each core.",
+    "embeddings": "The server with an OpenAI-compatible API that turns text into vectors for "
+    "`slip search`; without a URL and a model, search goes by names and words.",
+    "embeddings.base_url": "Such as `http://127.0.0.1:8000/v1`; empty: none.",
+    "embeddings.model": "The model's name; `local`: the one of the extra `embeddings`.",
+    "embeddings.api_key_variable": "The environment variable that holds the server's key.",
+    "embeddings.batch": "Texts in one request.",
+    "telemetry": "What is recorded of each operation of the cache; it stays on this machine.",
+    "telemetry.sample": "Share of the operations whose latency and size are recorded; counters "
+    "are exact whatever it is.",
+    "telemetry.minute_days": "How long minutes are kept, in days.",
+    "telemetry.hour_days": "How long hours are kept, in days.",
+    "telemetry.day_days": "How long days are kept, in days.",
+    "bench": "Measuring model servers.",
+    "bench.base_url": "The server to measure when a command names none; empty: the simulated one.",
+    "bench.model": "The model to measure; empty: the only one that the server lists.",
+    "bench.api_key_variable": "The environment variable that holds the server's key.",
+    "bench.suite": "The suite that is run when a command names none.",
+    "bench.keep_days": "Results older than this many days go; baselines stay.",
     "log": "The program's own log, in the data folder.",
     "log.level": "The least that is logged.",
     "patterns": "Patterns of your own: what makes a line a finding.",
@@ -56,9 +85,9 @@ DESCRIPTIONS = {
     "patterns.*.example": "A line that it must match; checked when the file is read.",
 }
 
-# Set by the user alone: a repository that was cloned a minute ago must not redirect results, nor
-# have logs of other projects pruned.
-USER_ONLY = ("retention.", "storage.")
+# Set by the user alone: a repository that was cloned a minute ago must not redirect results, have
+# what belongs to other projects pruned, nor send its own text or a key to a server that it names.
+USER_ONLY = ("retention.", "storage.", "cache.", "telemetry.", "embeddings.", "bench.")
 
 # Going on with the default would keep results where nobody looks for them.
 REFUSED_IF_WRONG = ("storage.database_url", "storage.redis_url")
@@ -68,6 +97,8 @@ _SIZE_SCHEMA = r"^\s*[0-9]+(\.[0-9]+)?\s*[kKmMgGtT]?([iI]?[bB])?\s*$"  # the sam
 _URLS = {
     "storage.database_url": (re.compile(r"(sqlite|postgresql)(\+\w+)?://"), "postgresql://host/db"),
     "storage.redis_url": (re.compile(r"(rediss?|unix)://"), "redis://localhost:6379/0"),
+    "embeddings.base_url": (re.compile(r"https?://"), "http://127.0.0.1:8000/v1"),
+    "bench.base_url": (re.compile(r"https?://"), "http://127.0.0.1:8000/v1"),
 }
 
 

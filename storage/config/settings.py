@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 KIB = 1024
+MIB = 1024**2
 GIB = 1024**3
 
 Mode: TypeAlias = Literal["local-only", "burst", "air-gapped"]
@@ -63,6 +64,52 @@ class Storage(NamedTuple):
     redis_url: str = ""
 
 
+class CacheLimits(NamedTuple):
+    """How much the cache of computed things keeps, and how it looks at a repository."""
+
+    ttl_days: float = 7.0
+    max_bytes: int = GIB
+    max_entries: int = 1_000_000
+    memory_bytes: int = 64 * MIB
+    audit_share: float = 0.001
+    git_timeout_ms: int = 100
+
+
+class Index(NamedTuple):
+    """What of a repository is indexed, and with how many processes (0: one for each core)."""
+
+    max_file_bytes: int = MIB
+    workers: int = 0
+
+
+class Embeddings(NamedTuple):
+    """The server that turns text into vectors; without a URL and a model there are none."""
+
+    base_url: str = ""
+    model: str = ""
+    api_key_variable: str = "OPENAI_API_KEY"
+    batch: int = 64
+
+
+class Telemetry(NamedTuple):
+    """How much is recorded of each operation of the cache, and for how long."""
+
+    sample: float = 1.0
+    minute_days: int = 2
+    hour_days: int = 30
+    day_days: int = 730
+
+
+class Bench(NamedTuple):
+    """The model server that is measured when a command names none, and how long results stay."""
+
+    base_url: str = ""
+    model: str = ""
+    api_key_variable: str = "OPENAI_API_KEY"
+    suite: str = "smoke"
+    keep_days: int = 90
+
+
 class Log(NamedTuple):
     """The program's own log."""
 
@@ -94,6 +141,11 @@ class Config(NamedTuple):
     summary: Summary = Summary()
     retention: Retention = Retention()
     storage: Storage = Storage()
+    cache: CacheLimits = CacheLimits()
+    index: Index = Index()
+    embeddings: Embeddings = Embeddings()
+    telemetry: Telemetry = Telemetry()
+    bench: Bench = Bench()
     log: Log = Log()
     patterns: tuple[Pattern, ...] = ()
 
@@ -112,6 +164,20 @@ BOUNDS: dict[str, tuple[Number, Number]] = {
     "summary.profiles.llm": (KIB, 1024 * KIB),
     "retention.days": (1, 36_500),
     "retention.max_bytes": (1024 * KIB, 1024 * 1024 * GIB),
+    "cache.ttl_days": (0.0001, 36_500.0),
+    "cache.max_bytes": (MIB, 1024 * 1024 * GIB),
+    "cache.max_entries": (100, 1_000_000_000),
+    "cache.memory_bytes": (0, 1024 * GIB),
+    "cache.audit_share": (0.0, 1.0),
+    "cache.git_timeout_ms": (1, 600_000),
+    "index.max_file_bytes": (KIB, GIB),
+    "index.workers": (0, 256),
+    "embeddings.batch": (1, 4096),
+    "telemetry.sample": (0.0, 1.0),
+    "telemetry.minute_days": (1, 36_500),
+    "telemetry.hour_days": (1, 36_500),
+    "telemetry.day_days": (1, 36_500),
+    "bench.keep_days": (1, 36_500),
 }
 
 # Named groups that a user's pattern may have.

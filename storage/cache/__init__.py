@@ -1,0 +1,1 @@
+"""The cache: what was computed once, found again by its key."""

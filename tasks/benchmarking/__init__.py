@@ -1,0 +1,1 @@
+"""Measuring model servers: suites, load, clients, metrics."""

@@ -1,0 +1,1 @@
+"""The code index: git, keys, parsing, chunks, search, map."""

@@ -1,0 +1,1 @@
+"""What tree-sitter needs to know of each language, one file each."""
