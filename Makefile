@@ -43,7 +43,7 @@ docs: $(VENV)/.editable ## Write docs/cli.md and docs/configuration.md anew from
 env: $(VENV)/.editable ## Make the environment for development
 
 constraints: $(VENV)/.editable ## Pin what is installed now: `make clean env constraints` after a change
-	@sed -n '/^#/p; /;/p' constraints.txt > $(VENV)/pinned
+	@sed -n '/^#/p; /^[^#].*;/p' constraints.txt > $(VENV)/pinned
 	@$(PIP) freeze --all --exclude pip --exclude-editable >> $(VENV)/pinned
 	@mv $(VENV)/pinned constraints.txt
 
