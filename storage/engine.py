@@ -62,11 +62,17 @@ def schema_sql() -> str:
                 "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL "
                 "ORDER BY tbl_name, type DESC, name"
             )
-            statements = [sql.replace("\t", "    ").replace(", \n", ",\n") + ";" for (sql,) in rows]
+            statements = [_tidy(sql) + ";" for (sql,) in rows]
     stamp = f"INSERT INTO alembic_version VALUES ('{database.SCHEMA}');"
     return "\n\n".join(
         ["-- Made by `python -m slipstream.storage.engine`.", *statements, stamp, ""]
     )
+
+
+def _tidy(sql: str) -> str:
+    """A statement as SQLAlchemy wrote it, without the white space that stands about in it."""
+    lines = (line.replace("\t", "    ").rstrip() for line in sql.splitlines())
+    return "\n".join(filter(None, lines)).replace(")\n WITHOUT", ") WITHOUT")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -116,3 +116,71 @@ class EventRow(SQLModel, table=True):
     name: str
     payload: str  # JSON object
     delivered: bool = False
+
+
+class TelemetryCounter(SQLModel, table=True):
+    """Operations of the cache since the counters were last reset; exact."""
+
+    __tablename__ = "telemetry_counters"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    operation: str = Field(primary_key=True)
+    tier: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)  # hit, miss, set, delete, evict, corrupt
+    reason: str = Field(primary_key=True)  # of a miss; empty: none
+    count: int = Field(sa_type=_BIG)
+    size: int = Field(sa_type=_BIG)  # bytes of the values, together
+    since_ns: int = Field(sa_type=_BIG)
+
+
+class TelemetryCount(SQLModel, table=True):
+    """Operations in one stretch of time; each is in exactly one level."""
+
+    __tablename__ = "telemetry_counts"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    level: int = Field(primary_key=True)  # seconds that the stretch takes: 10, 60, 3600, 86400
+    start: int = Field(primary_key=True, sa_type=_BIG)  # seconds since 1970
+    operation: str = Field(primary_key=True)
+    tier: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    repository: str = Field(primary_key=True)
+    revision: str = Field(primary_key=True)  # the commit; empty in days
+    count: int = Field(sa_type=_BIG)
+    size: int = Field(sa_type=_BIG)
+
+
+class TelemetryBucket(SQLModel, table=True):
+    """A bucket of a histogram, in one stretch of time; level 0: since the last reset."""
+
+    __tablename__ = "telemetry_buckets"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    level: int = Field(primary_key=True)
+    start: int = Field(primary_key=True, sa_type=_BIG)
+    operation: str = Field(primary_key=True)
+    tier: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    measure: str = Field(primary_key=True)  # latency (ns) or size (bytes)
+    bucket: int = Field(primary_key=True)  # values up to 2**bucket, above the one before
+    count: int = Field(sa_type=_BIG)
+    total: int = Field(sa_type=_BIG)  # sum of the values
+
+
+class TelemetryEvent(SQLModel, table=True):
+    """The newest operations, one by one; no more than some thousands are kept."""
+
+    __tablename__ = "telemetry_events"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    at_ns: int = Field(sa_type=_BIG)
+    key: str = Field(index=True)
+    operation: str
+    tier: str
+    kind: str
+    reason: str
+    latency_ns: int = Field(sa_type=_BIG)
+    size: int = Field(sa_type=_BIG)
+    repository: str
+    revision: str

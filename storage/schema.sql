@@ -105,5 +105,60 @@ CREATE INDEX ix_summaries_created_ns ON summaries (created_ns);
 
 CREATE INDEX ix_summaries_sha256 ON summaries (sha256);
 
-INSERT INTO alembic_version VALUES ('0001');
+CREATE TABLE telemetry_buckets (
+    level INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    operation VARCHAR NOT NULL,
+    tier VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    measure VARCHAR NOT NULL,
+    bucket INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (level, start, operation, tier, kind, measure, bucket)
+) WITHOUT ROWID;
+
+CREATE TABLE telemetry_counters (
+    operation VARCHAR NOT NULL,
+    tier VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    count INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    since_ns INTEGER NOT NULL,
+    PRIMARY KEY (operation, tier, kind, reason)
+) WITHOUT ROWID;
+
+CREATE TABLE telemetry_counts (
+    level INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    operation VARCHAR NOT NULL,
+    tier VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    repository VARCHAR NOT NULL,
+    revision VARCHAR NOT NULL,
+    count INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (level, start, operation, tier, kind, reason, repository, revision)
+) WITHOUT ROWID;
+
+CREATE TABLE telemetry_events (
+    id INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL,
+    "key" VARCHAR NOT NULL,
+    operation VARCHAR NOT NULL,
+    tier VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    latency_ns INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    repository VARCHAR NOT NULL,
+    revision VARCHAR NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_telemetry_events_key ON telemetry_events ("key");
+
+INSERT INTO alembic_version VALUES ('0002');
 
