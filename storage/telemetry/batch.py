@@ -1,5 +1,6 @@
 """Events of the cache, added up, and how they are added to the database."""
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Iterable
@@ -28,7 +29,8 @@ class Batch:
         self._counts: dict[tuple[int | str, ...], list[int]] = {}
         self._buckets: dict[tuple[int | str, ...], list[int]] = {}
         self._last: deque[tuple[int | str, ...]] = deque(maxlen=LAST)
-        self._sampled = 1.0  # so that the first event is one of the sample
+        # By chance, so that a share of the short batches has an event in the sample.
+        self._sampled = os.urandom(1)[0] / 256
 
     def __bool__(self) -> bool:
         return bool(self._counters)
@@ -36,10 +38,8 @@ class Batch:
     def add(self, events: Iterable[tuple["CacheEvent", Context]], sample: float) -> None:
         """Count events; a share of them, evenly spread, goes into the histograms as well."""
         step = FINEST * 1_000_000_000
-        for event, (repository, commit) in events:
+        for event, (repository, revision) in events:
             kind, at_ns, _, operation, tier, latency_ns, size, reason = event
-            # A commit with changes on top of it counts as that commit.
-            revision = commit.partition("-")[0]
             start = max(0, at_ns // step * FINEST)
             sums = self._counters.setdefault((operation, tier, kind, reason), [0, 0])
             sums[0] += 1
