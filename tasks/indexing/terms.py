@@ -148,6 +148,20 @@ def term_hash(term: str) -> int:
     return int.from_bytes(xxh3_64_digest(term.encode()), sys.byteorder)
 
 
+def name_hash(name: str) -> int:
+    """Name an identifier as it is written."""
+    return int.from_bytes(xxh3_64_digest(name.encode("utf-8", "surrogatepass")), sys.byteorder)
+
+
+def path_hashes(path: str) -> bytes:
+    """Hash the terms of a path, as `unpack` gives those of a token; its ending is left out."""
+    folders, _, name = path.rpartition("/")
+    stem, _, _ = name.rpartition(".")
+    hashes = {_HASHES[token] for token in tokens(f"{folders} {stem or name}")}
+    found = {joined[at : at + 8] for joined in hashes for at in range(0, len(joined), 8)}
+    return b"".join(sorted(found))
+
+
 def tokens(text: str) -> list[bytes]:
     """List the tokens of a text."""
     return text.encode("utf-8", "replace").translate(_TOKENS).split()
