@@ -140,10 +140,46 @@ OPERATIONS: dict[str, Operation] = {
             "text": "The vector is that of the text: the same chunk anywhere has the same one.",
             "model": "Each model has its own space.",
             "dimensions": "Some models give shorter vectors when asked to.",
+            "producer": _PRODUCER,
         },
         {
             "base_url": "A model is known by its name, wherever it is served.",
             "batch": "Texts that are sent together do not change each other's vectors.",
+        },
+    ),
+    "embedding-size": Operation(
+        {"model": "Each model has vectors of its own length."},
+        {"base_url": "A model is known by its name, wherever it is served."},
+    ),
+    "vectors": Operation(
+        {
+            "segment": "A row stands for a chunk of the segment.",
+            "model": "Each model has its own space.",
+            "dimensions": "It is the length of a row.",
+            "producer": _PRODUCER,
+        },
+        {"limit": "How many rows are compared decides whether they are, not what they are."},
+    ),
+    "task-index-files": Operation(
+        {
+            "batch": "What is computed are the artefacts of these contents, by these producers.",
+            "policy": "Another version of the task's result means something else.",
+        },
+        {
+            "origin": "The same contents have the same artefacts wherever they are read.",
+            "workers": "How many processes parse changes when it is done, not what comes out.",
+        },
+    ),
+    "task-embed-files": Operation(
+        {
+            "batch": "What is computed are the vectors of the chunks of these contents.",
+            "model": "Each model has its own space.",
+            "dimensions": "Some models give shorter vectors when asked to.",
+            "policy": "Another version of the task's result means something else.",
+        },
+        {
+            "origin": "The same chunks have the same vectors wherever they are read.",
+            "at_once": "Texts that are sent together do not change each other's vectors.",
         },
     ),
 }
