@@ -16,14 +16,13 @@ import gc
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from slipstream.tasks.indexing import pack, terms
 from slipstream.tasks.indexing.invert import Source, group, invert
-from slipstream.tasks.indexing.model import Chunk, FileIndex, Files, Symbol
+from slipstream.tasks.indexing.model import Chunk, Files, Symbol
 
 VERSION = 1
 """Bump when the tables, or what goes into them, change. It goes into the segment's key."""
@@ -202,9 +201,6 @@ class _Rows(dict[str, int]):
         return row
 
 
-_NOTHING = FileIndex("", 0, "", (), (), (), b"")
-
-
 def _merge(
     files: Files, artefact: Callable[[str], bytes | memoryview | None]
 ) -> dict[str, "list[str] | array[int] | bytes"]:
@@ -218,18 +214,22 @@ def _merge(
     used_hash, used_file, used_times = array("Q"), array("I"), array("I")
     for file, path in enumerate(paths):
         packed = artefact(path)
-        index = _NOTHING if packed is None else pack.unpack(packed)
-        if index.chunks:
-            shift = len(symbols)
-            chunk_symbol.extend([s + shift if s >= 0 else -1 for *_, s in index.chunks])
-            chunks += index.chunks
-            sources.append(Source(terms.unpack(index.terms), terms.path_hashes(path)))
-        symbols += index.symbols
-        uses = Counter([reference.name for reference in index.references])
-        used_hash.extend([terms.name_hash(name) for name in uses])
-        used_file.extend([file] * len(uses))
-        used_times.extend(uses.values())
-        file_language.append(languages[index.language])
+        language = ""
+        if packed is not None:
+            index = pack.open_packed(packed)
+            language = index.language
+            cut = pack.chunks(index)
+            if cut:
+                shift = len(symbols)
+                chunk_symbol.extend([s + shift if s >= 0 else -1 for *_, s in cut])
+                chunks += cut
+                sources.append(Source(terms.unpack(index.terms), terms.path_hashes(path)))
+            symbols += pack.symbols(index)
+            uses = pack.uses(index)
+            used_hash.extend([terms.name_hash(name) for name in uses])
+            used_file.extend([file] * len(uses))
+            used_times.extend([len(lines) for lines in uses.values()])
+        file_language.append(languages[language])
         file_chunks.append(len(chunks))
         file_symbols.append(len(symbols))
     names = sorted({symbol.name for symbol in symbols})
