@@ -9,7 +9,7 @@ outside git. Subject and digest are SHA-256 over the inputs: each with its type 
 it, so that no two lists of inputs look the same, and named and sorted, so that their order is
 nothing. A key is ASCII, URL-safe and at most 256 characters, and is the same on every platform.
 
-`OPERATIONS` says of each operation what its value depends on, and why. An input that is not listed
+`operations.py` says of each operation what its value depends on, and why. An input that is not listed
 there, or is missing, makes no key: a value without a key is computed and not kept, which is slower
 and never wrong.
 """
@@ -22,6 +22,7 @@ from typing import NamedTuple, TypeAlias
 
 from slipstream.storage.errors import UsageError
 from slipstream.tasks.indexing.model import Files, Snapshot
+from slipstream.tasks.indexing.operations import OPERATIONS
 
 SCHEMA = "v1"
 """Bump it when the form of keys or of what lies behind them changes: nothing older is read."""
@@ -38,20 +39,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 class KeyNotComputable(Exception):
     """An input of the value is not known, so that it must not be cached."""
-
-
-class Operation(NamedTuple):
-    """What the value of an operation depends on.
-
-    Attributes:
-        inputs: Name of each input → why it is in the key.
-        irrelevant: Name of each input that is not → why another value of it gives the same result.
-        of_commit: Whether the key has a commit part.
-    """
-
-    inputs: Mapping[str, str]
-    irrelevant: Mapping[str, str] = {}
-    of_commit: bool = False
 
 
 class KeyParts(NamedTuple):
@@ -72,118 +59,6 @@ class KeyParts(NamedTuple):
     subject: str
     commit: str
     dirty: str
-
-
-_PRODUCER = "Another version of what computes it may compute something else."
-
-OPERATIONS: dict[str, Operation] = {
-    "parse": Operation(
-        {
-            "content": "Symbols, chunks and words are those of the bytes.",
-            "language": "The same bytes read as another language are something else.",
-            "producer": _PRODUCER,
-        },
-        {
-            "path": "It decides the language, and nothing else.",
-            "token": "It only tells the caller which of its items a result is of.",
-            "data": "The content's name stands for the bytes.",
-            "workers": "How many processes parse changes when it is done, not what comes out.",
-        },
-    ),
-    "manifest": Operation(
-        {"producer": _PRODUCER},
-        {
-            "repository": "A commit's object name fixes its whole tree, in every clone.",
-            "folder": "As with the repository.",
-        },
-        of_commit=True,
-    ),
-    "segment": Operation(
-        {
-            "files": "A segment is built from which contents stand at which paths.",
-            "producer": _PRODUCER,
-        },
-        {
-            "artefact": "It looks up what the contents and the producer's version determine.",
-            "commit": "Two commits with the same files have the same segment.",
-        },
-    ),
-    "reference": Operation(
-        {
-            "repository": "Each repository has its own newest segments.",
-            "worktree": "Worktrees stand at different commits at the same time.",
-            "branch": "Going back to a branch finds the segment that is nearest to it.",
-        },
-        {"commit": "It is the value."},
-    ),
-    "search": Operation(
-        {
-            "repository": "Paths in the answer are those of one repository.",
-            "query": "Another question has another answer.",
-            "mode": "Each way of searching ranks in its own way.",
-            "path_glob": "It decides which files are searched.",
-            "language": "It decides which files are searched.",
-            "kind": "It decides which symbols are found.",
-            "limit": "It decides how many hits are kept.",
-            "untracked": "It decides whether untracked files are searched.",
-            "producer": "Another version of parsing or ranking finds other lines.",
-        },
-        {
-            "view": "It is an index of the files that the commit part names.",
-            "read_lines": "It reads the contents that the commit part names.",
-            "vectors": "They are those of the chunks, by the model that `producer` names.",
-        },
-        of_commit=True,
-    ),
-    "embedding": Operation(
-        {
-            "text": "The vector is that of the text: the same chunk anywhere has the same one.",
-            "model": "Each model has its own space.",
-            "dimensions": "Some models give shorter vectors when asked to.",
-            "producer": _PRODUCER,
-        },
-        {
-            "base_url": "A model is known by its name, wherever it is served.",
-            "batch": "Texts that are sent together do not change each other's vectors.",
-        },
-    ),
-    "embedding-size": Operation(
-        {"model": "Each model has vectors of its own length."},
-        {"base_url": "A model is known by its name, wherever it is served."},
-    ),
-    "vectors": Operation(
-        {
-            "segment": "A row stands for a chunk of the segment.",
-            "model": "Each model has its own space.",
-            "dimensions": "It is the length of a row.",
-            "producer": _PRODUCER,
-        },
-        {"limit": "How many rows are compared decides whether they are, not what they are."},
-    ),
-    "task-index-files": Operation(
-        {
-            "batch": "What is computed are the artefacts of these contents, by these producers.",
-            "policy": "Another version of the task's result means something else.",
-        },
-        {
-            "origin": "The same contents have the same artefacts wherever they are read.",
-            "workers": "How many processes parse changes when it is done, not what comes out.",
-        },
-    ),
-    "task-embed-files": Operation(
-        {
-            "batch": "What is computed are the vectors of the chunks of these contents.",
-            "model": "Each model has its own space.",
-            "dimensions": "Some models give shorter vectors when asked to.",
-            "policy": "Another version of the task's result means something else.",
-        },
-        {
-            "origin": "The same chunks have the same vectors wherever they are read.",
-            "at_once": "Texts that are sent together do not change each other's vectors.",
-        },
-    ),
-}
-"""Every operation that is cached. A test reads the code for operations and inputs not listed."""
 
 
 def artefact(operation: str, inputs: Mapping[str, Input]) -> str:
@@ -232,15 +107,29 @@ def for_path(
     """
     if not _OPERATION.fullmatch(operation):
         raise KeyNotComputable(f"{operation!r} is not the name of an operation.")
-    paths = [path] if isinstance(path, str) else path
-    subjects = []
-    for each in sorted({normal_path(each) for each in paths}):
-        content = files.get(each)
-        if content is None and not _is_folder(each, files):
+    subjects = set()
+    for each in [path] if isinstance(path, str) else path:
+        name = normal_path(each)
+        file = locate(each, files)
+        if file is None and not _is_folder(name, files):
             raise KeyNotComputable(f"{each!r} is not a file of this snapshot.")
         # The commit part fixes the content already; with it, names that normalise alike stay apart.
-        subjects.append((each, content))
-    return _key(operation, snapshot.part, {"paths": subjects, "parameters": params})
+        subjects.add((name, files[file] if file is not None else ""))
+    return _key(operation, snapshot.part, {"paths": sorted(subjects), "parameters": params})
+
+
+def locate(path: str, files: Files) -> str | None:
+    """The file that a path means: as git has it, which need not be in the form NFC; None: none.
+
+    Raises:
+        KeyNotComputable: The path lies outside the root.
+    """
+    if path in files:
+        return path
+    wanted = normal_path(path)
+    if wanted in files or wanted.isascii():
+        return wanted if wanted in files else None
+    return next((each for each in files if unicodedata.normalize("NFC", each) == wanted), None)
 
 
 def digest(inputs: Input) -> str:

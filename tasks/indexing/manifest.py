@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the packed form; it is part of the key."""
 
-_LINK, _SUBMODULE = b"120000", b"160000"
+_LINK, _SUBMODULE = "120000", "160000"
 
 
 class Manifest(NamedTuple):
@@ -64,14 +64,14 @@ def parse(listed: bytes) -> Manifest:
     """Read what `git ls-tree -r -z` prints: mode, kind, object name, tab, path."""
     files: dict[str, str] = {}
     links = submodules = 0
-    for record in listed.split(b"\0")[:-1]:
-        head, _, path = record.partition(b"\t")
-        mode, _, name = head.split(b" ")
+    for record in os.fsdecode(listed).split("\0")[:-1]:
+        head, path = record.split("\t", 1)
+        mode, _, name = head.split(" ")
         if mode == _SUBMODULE:
             submodules += 1
             continue
         links += mode == _LINK
-        files[os.fsdecode(path)] = name.decode("ascii")
+        files[path] = name
     return Manifest(files, links, submodules)
 
 

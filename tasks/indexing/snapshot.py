@@ -7,7 +7,6 @@ digested instead, which is logged, and told by `Source.problem`.
 
 import os
 import time
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -150,14 +149,9 @@ class Source:
             NotFoundError: It is none of them.
             UsageError: It lies outside the root.
         """
-        relative = self.relative(path)
-        if relative in files:
-            return relative
-        if not relative.isascii():
-            wanted = unicodedata.normalize("NFC", relative)
-            for each in files:
-                if not each.isascii() and unicodedata.normalize("NFC", each) == wanted:
-                    return each
+        found = keys.locate(self.relative(path), files)
+        if found is not None:
+            return found
         raise NotFoundError(f"{path} is not among the files of {self.root} that are indexed.")
 
     def relative(self, path: str) -> str:
