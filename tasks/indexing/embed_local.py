@@ -106,7 +106,8 @@ class LocalEmbedder:
             return y.reshape(count, length, HEADS, SIZE // HEADS).transpose(0, 2, 1, 3)
 
         query, key, value = heads("query"), heads("key"), heads("value")
-        weights = query @ key.transpose(0, 1, 3, 2) / np.float32((SIZE // HEADS) ** 0.5)
+        weights: Floats = query @ key.transpose(0, 1, 3, 2)
+        weights /= np.float32((SIZE // HEADS) ** 0.5)
         weights += (there[:, None, None, :] - 1) * np.float32(1e9)
         weights -= weights.max(axis=-1, keepdims=True)
         np.exp(weights, out=weights)

@@ -266,6 +266,7 @@ def _read(response: http.client.HTTPResponse, seconds: float) -> bytes:
             raise http.client.HTTPException("the answer is too long")
         if time.monotonic() > end:
             raise TimeoutError
+    response.close()  # `read1` leaves it open, and the connection could not be used again
     return b"".join(parts)
 
 
