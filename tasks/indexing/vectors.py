@@ -6,7 +6,8 @@ one value, row by row, so that they are mapped into memory and not read one by o
 are there have a vector, or there is no answer: half an answer would depend on the past.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from xxhash import xxh3_128_hexdigest
@@ -31,6 +32,8 @@ ON_THE_WAY = 256
 KEPT_FROM = 1000
 """Chunks of a segment from which on its vectors are kept as one value."""
 PRIORITY = -1  # of that value: it can be put together again from the vectors
+FOUND = 1000
+"""Chunks that a search is given: it leaves out those that its filters do not allow."""
 TRIES, SECONDS = 2, 10.0
 """For the server during a search: somebody waits."""
 
@@ -41,31 +44,33 @@ Ranked: TypeAlias = list[tuple[str, int]]
 """Path and number of a chunk in its file, the nearest first."""
 
 
-def searcher(
-    view: View,
-    source: "Source",
-    store: "CacheStore",
-    config: Config,
-    warn: Callable[[str], None],
-) -> Callable[[str, int], Ranked | None] | None:
-    """What a search asks for the chunks that are nearest to a query; None: no model is set.
+class Searcher:
+    """What a search asks for the chunks that are nearest to a query.
 
-    The callable takes the query and how many to find. It returns None when there is no answer (the
-    server is down, there are too many chunks, many have no vector), after one warning that says
-    why: the search then goes by text alone, and its result must not be kept as a full one.
+    Attributes:
+        problem: Why the last query had no answer (the server is down, there are too many chunks,
+            many have no vector), as a sentence; empty: it had one. The search went by names and
+            words alone then, and its result must not be kept as a full one.
     """
-    model = embed.model_name(config)
-    if not model:
-        return None
 
-    def ranked(query: str, limit: int) -> Ranked | None:
+    def __init__(self, view: View, source: "Source", store: "CacheStore", config: Config) -> None:
+        """Nothing is asked yet; the arguments are those of `search`."""
+        self.problem = ""
+        self._search = partial(search, view, source=source, store=store, config=config)
+
+    def __call__(self, query: str, limit: int = FOUND) -> Ranked:
+        """The chunks nearest to the query; none when there is a problem."""
+        self.problem = ""
         try:
-            return search(view, query, limit, source, store, config)
+            return self._search(query, limit)
         except SlipError as error:
-            warn(f"{error} This search goes by names and words alone.")
-            return None
+            self.problem = f"{error} This search goes by names and words alone."
+            return []
 
-    return ranked
+
+def searcher(view: View, source: "Source", store: "CacheStore", config: Config) -> Searcher | None:
+    """What `search.search` takes as `vectors`; None: the configuration names no model."""
+    return Searcher(view, source, store, config) if embed.model_name(config) else None
 
 
 def search(
