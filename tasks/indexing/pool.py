@@ -1,0 +1,260 @@
+"""Contents parsed on all cores, by processes of our own that may die.
+
+A grammar is C code from elsewhere, and a file may be made to break it: a process that crashes or
+hangs is replaced, its files are tried again one by one, and the one to blame is read as plain text.
+
+Processes are started as `python -m`: a fork of a process with threads can hang, and the start
+methods of `multiprocessing` import the main module of whoever calls, which may be anything.
+"""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import Generic, TypeAlias, TypeVar
+
+import msgpack
+
+from slipstream.storage import logs
+from slipstream.tasks.indexing import parse
+from slipstream.tasks.indexing.worker import read_frame, write_frame
+
+Token = TypeVar("Token")
+
+# Up to here a process would start for longer than it works.
+SMALL_FILES = 30
+SMALL_BYTES = 300_000
+BATCH_FILES = 16
+BATCH_BYTES = 128 * 1024
+SECONDS = 20.0  # that a batch may take; it takes a tenth of a second
+_LOOK_EVERY = 1.0  # seconds, for processes that hang
+_END_WITHIN = 2.0  # seconds, of a process that has nothing left to do
+
+_COMMAND = ("-P", "-m", "slipstream.tasks.indexing.worker")
+
+
+Job: TypeAlias = tuple[str, bytes]  # language, content
+
+
+def parse_many(
+    items: Iterable[tuple[Token, str, bytes]], workers: int = 0
+) -> Iterator[tuple[Token, bytes]]:
+    """Parse many contents; results come as they are done, in any order.
+
+    Args:
+        items: What to call it, its language, its content. Taken in this thread, a few ahead.
+        workers: Processes; 0: as many as there are cores.
+
+    Yields:
+        What it was called, and its index as `pack` packs it.
+    """
+    items = iter(items)
+    first: list[tuple[Token, str, bytes]] = []
+    size = 0
+    for item in items:
+        first.append(item)
+        size += len(item[2])
+        if len(first) >= SMALL_FILES or size >= SMALL_BYTES:
+            break
+    else:
+        for token, language, data in first:
+            yield token, parse.packed(language, data)
+        return
+    pool: _Pool[Token] = _Pool(workers or cores())
+    done = False
+    try:
+        yield from pool.run(chain(first, items))
+        done = True
+    finally:
+        pool.close(now=not done)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _NotStartedError(Exception):
+    """A new process ended before it was ready."""
+
+
+class _Worker:
+    """A process that parses; another one takes its place when it ends too early."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()  # of starting against closing
+        self._closed = False
+        self._since = 0.0  # monotonic, when it was asked; 0: it is idle
+
+    def ask(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Have jobs done.
+
+        Raises:
+            EOFError, OSError: It died on one of them, or was killed.
+            _NotStartedError: There is no process to ask.
+        """
+        process = self._process or self._start()
+        assert process.stdin
+        assert process.stdout
+        self._since = time.monotonic()
+        try:
+            write_frame(process.stdin, msgpack.packb(jobs))
+            answers: list[bytes] = msgpack.unpackb(read_frame(process.stdout))
+        except (EOFError, OSError):
+            self._end(process)
+            self._process = None
+            raise
+        finally:
+            self._since = 0.0
+        return answers
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            with self._lock:
+                if self._closed:
+                    raise _NotStartedError
+                process = self._process = subprocess.Popen(
+                    [sys.executable, *_COMMAND],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+            assert process.stdout
+            read_frame(process.stdout)  # it is ready
+        except (EOFError, OSError) as error:
+            if self._process:
+                self._end(self._process)
+                self._process = None
+            raise _NotStartedError from error
+        return process
+
+    def hangs(self) -> bool:
+        """Whether it has worked on a batch for too long."""
+        since = self._since
+        return since > 0 and time.monotonic() - since > SECONDS
+
+    def kill(self) -> None:
+        """End the process; what it was asked fails."""
+        if process := self._process:
+            process.kill()
+
+    def close(self, *, now: bool) -> None:
+        """End the process for good: when its input ends, or now."""
+        with self._lock:
+            self._closed = True
+        if process := self._process:
+            self._end(process, now=now)
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes], *, now: bool = True) -> None:
+        assert process.stdin
+        assert process.stdout
+        if now:
+            process.kill()
+        with suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(_END_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+class _Pool(Generic[Token]):
+    """A few workers, and a thread for each that waits for it."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = [_Worker() for _ in range(workers)]
+        self._batches: queue.SimpleQueue[tuple[list[Token], list[Job]] | None]
+        self._batches = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[list[Token], list[bytes]] | BaseException]
+        self._answers = queue.SimpleQueue()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._serve, args=(worker,), daemon=True)
+            for worker in self._workers
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def run(self, items: Iterator[tuple[Token, str, bytes]]) -> Iterator[tuple[Token, bytes]]:
+        """Hand out batches, two for each worker, and take in what is done."""
+        waiting = 0
+        while True:
+            while waiting < 2 * len(self._workers) and (batch := _batch(items)):
+                self._batches.put(batch)
+                waiting += 1
+            if not waiting:
+                return
+            try:
+                answer = self._answers.get(timeout=_LOOK_EVERY)
+            except queue.Empty:
+                answer = None
+            for worker in self._workers:
+                if worker.hangs():
+                    worker.kill()
+            if isinstance(answer, BaseException):
+                raise answer
+            if answer:
+                waiting -= 1
+                yield from zip(*answer, strict=True)
+
+    def close(self, *, now: bool) -> None:
+        """End all processes; `now`: whatever they are at."""
+        self._closed = True
+        for worker in self._workers:
+            self._batches.put(None)
+            worker.close(now=now)
+        for thread in self._threads:
+            thread.join(_END_WITHIN)
+
+    def _serve(self, worker: _Worker) -> None:
+        try:
+            while batch := self._batches.get():
+                tokens, jobs = batch
+                self._answers.put((tokens, self._done(worker, jobs)))
+        except BaseException as error:  # for the thread that waits for an answer
+            self._answers.put(error)
+
+    def _done(self, worker: _Worker, jobs: list[Job]) -> list[bytes]:
+        try:
+            return worker.ask(jobs)
+        except (EOFError, OSError):
+            return [self._done_alone(worker, job) for job in jobs]
+        except _NotStartedError:
+            if self._closed:
+                return []
+            logs.warning("index.no_worker", files=len(jobs))
+            return [parse.packed(*job) for job in jobs]
+
+    def _done_alone(self, worker: _Worker, job: Job) -> bytes:
+        try:
+            return worker.ask([job])[0]
+        except (EOFError, OSError):
+            language, data = job
+            logs.warning("index.parser_died", language=language, bytes=len(data))
+            return parse.packed(language, data, syntax=False)
+        except _NotStartedError:
+            return b"" if self._closed else parse.packed(*job)
+
+
+def _batch(items: Iterator[tuple[Token, str, bytes]]) -> tuple[list[Token], list[Job]] | None:
+    tokens: list[Token] = []
+    jobs: list[Job] = []
+    size = 0
+    for token, language, data in items:
+        tokens.append(token)
+        jobs.append((language, data))
+        size += len(data)
+        if len(jobs) >= BATCH_FILES or size >= BATCH_BYTES:
+            break
+    return (tokens, jobs) if jobs else None
