@@ -123,6 +123,20 @@ class Segment(NamedTuple):
             max(first, bisect_right(self.chunk_start, line, first, end) - 1) if first < end else -1
         )
 
+    def symbol_of_line(self, file: int, line: int) -> int:
+        """Find the innermost definition that a line of a file is in; -1: it is in none."""
+        first, end = self.file_symbols[file], self.file_symbols[file + 1]
+        begun = bisect_right(self.symbol_start, line, first, end)
+        return next((s for s in range(begun - 1, first - 1, -1) if self.symbol_end[s] >= line), -1)
+
+    def symbols_of_lines(self, file: int, start: int, end: int) -> range:
+        """List the definitions of a file that begin within lines."""
+        first, last = self.file_symbols[file], self.file_symbols[file + 1]
+        return range(
+            bisect_left(self.symbol_start, start, first, last),
+            bisect_right(self.symbol_start, end, first, last),
+        )
+
     def postings(self, term: int) -> tuple[memoryview, memoryview]:
         """List the chunks that hold the term of a hash, and how often."""
         row = bisect_left(self.term_hash, term)

@@ -1,0 +1,102 @@
+"""Which files and kinds of definitions a search looks at."""
+
+import re
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from slipstream.tasks.indexing.view import Part, View
+
+
+class Filter(NamedTuple):
+    """What may be found; an empty text allows everything.
+
+    Attributes:
+        path_glob: As a `.gitignore` writes it: `*` within a name, `**` over folders, `?`, `[…]`,
+            `{a,b}`; without `/` it is of a file's name anywhere; with one at its end, of a folder.
+        language: Such as `python`.
+        kind: Of the definition, such as `function`.
+    """
+
+    path_glob: str = ""
+    language: str = ""
+    kind: str = ""
+
+    def files(self, part: Part) -> Callable[[int], bool]:
+        """Say of the files of a part whether they may be found; those that are gone may not."""
+        tables, gone = part.segment, part.gone
+        fits = glob_pattern(self.path_glob).fullmatch if self.path_glob else None
+        wanted = {row for row, name in enumerate(tables.languages.texts()) if name == self.language}
+
+        @cache
+        def allowed(file: int) -> bool:
+            if gone and gone[file]:
+                return False
+            if self.language and tables.file_language[file] not in wanted:
+                return False
+            return fits is None or fits(tables.paths.text(file)) is not None
+
+        return allowed
+
+    def kinds(self, part: Part) -> frozenset[int] | None:
+        """List the rows of the kinds that may be found; None: all."""
+        if not self.kind:
+            return None
+        names = part.segment.kinds.texts()
+        return frozenset(row for row, name in enumerate(names) if name == self.kind)
+
+    def chunks(self, view: View) -> Callable[[int, int], bool] | None:
+        """Say of a chunk (part, chunk) whether it may be found; None: all may."""
+        if not any(self):
+            return None
+        files = [self.files(part) for part in view.parts]
+        kinds = [self.kinds(part) for part in view.parts]
+
+        def allowed(part: int, chunk: int) -> bool:
+            tables, wanted = view.parts[part].segment, kinds[part]
+            if wanted is not None:
+                symbol = tables.chunk_symbol[chunk]
+                if symbol < 0 or tables.symbol_kind[symbol] not in wanted:
+                    return False
+            return files[part](tables.file_of_chunk(chunk))
+
+        return allowed
+
+
+@lru_cache(maxsize=64)
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """Compile a path glob. An unclosed `[` or `{` is an ordinary character."""
+    anchored = "/" in glob.rstrip("/")
+    body = glob.strip("/") + ("/**" if glob.endswith("/") else "")
+    source = _translate(body.removeprefix("./"))
+    return re.compile(source if anchored else f"(?:.*/)?{source}", re.DOTALL)
+
+
+_PIECE = re.compile(
+    r"(?P<deep>(?:(?<=/)|^)\*\*/)|(?P<rest>(?:(?<=/)|^)\*\*$)|(?P<star>\*+)|(?P<one>\?)"
+    r"|\[(?P<set>[!^]?\]?[^\]/]*)\]|\{(?P<choice>[^{}]*)\}|\\(?P<escaped>.)|(?P<plain>.)",
+    re.DOTALL,
+)
+
+
+def _translate(glob: str) -> str:
+    out = []
+    for found in _PIECE.finditer(glob):
+        kind, text = found.lastgroup, found.group(found.lastgroup or 0)
+        if kind == "deep":
+            out.append("(?:.*/)?")
+        elif kind == "rest":
+            out.append(".*")
+        elif kind == "star":
+            out.append("[^/]*")
+        elif kind == "one":
+            out.append("[^/]")
+        elif kind == "set":
+            negated = text[:1] in ("!", "^")
+            members = re.sub(r"([\\\[\]&~|^])", r"\\\1", text[negated:])
+            out.append(f"[^/{members}]" if negated else f"[{members}]")
+        elif kind == "choice":
+            out.append("(?:" + "|".join(_translate(part) for part in text.split(",")) + ")")
+        else:
+            out.append(re.escape(text))
+    return "".join(out)
