@@ -59,6 +59,7 @@ class Source:
 
     Attributes:
         root: The folder that paths are relative to.
+        form: How contents are named.
         problem: What went wrong with git, as one sentence; empty: nothing.
         missing: How many contents could not be read so far.
     """
@@ -73,6 +74,7 @@ class Source:
         error: git.GitError | None = None,
     ) -> None:
         self.root = root
+        self.form: content.Form = repository.form if repository else "plain"
         self.missing = 0
         self.problem = str(error) if error and error.inside else ""
         self._git = repository
