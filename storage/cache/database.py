@@ -1,0 +1,272 @@
+"""The cache's SQLite file: opened, made, locked for writing, and set aside when it is damaged.
+
+    cache.db, -wal, -shm   the database
+    lock                   held (flock) by whoever writes, opens or replaces the database
+    generations            what tells memory that the disk changed (generation.py)
+    values/                large values
+    flights/               locks of keys that are being computed
+    damaged-1.db …         databases that were set aside, the newest first
+
+The lock is freed by the kernel when its holder dies. SQLite has locks of its own; this one is there
+so that the counters change together with the data, so that nobody opens a database while another
+one takes its place, and because it is faster to wait for.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from slipstream.storage.cache import rows
+from slipstream.storage.cache.generation import ALL, EPOCH, Generations
+from slipstream.storage.lock import try_lock
+from slipstream.storage.paths import make_private
+
+VERSION = 1  # of the schema; a database of another one is set aside
+SCHEMA_FILE = Path(__file__).with_name("schema.sql")
+FILE = "cache.db"
+LOCK = "lock"
+GENERATIONS = "generations"
+DAMAGED_KEPT = 2
+LOCK_SECONDS = 5.0  # how long a writer waits for another one before it goes on without the cache
+BUSY_SECONDS = 2.0  # the same for a program that knows SQLite's locks alone
+CACHE_KIB = 16 * 1024  # pages that SQLite keeps in memory, at most
+CHECKPOINT_PAGES = 4000  # of the log, which is then copied into the database
+_SIDES = ("", "-wal", "-shm")
+
+
+class Busy(Exception):
+    """Another process held the lock for too long."""
+
+
+class Database:
+    """An open database. Use it under the store's own lock: it is one connection."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the database in `folder`; make the folder and the database when they are missing.
+
+        Raises:
+            Busy: Somebody else holds the lock.
+            OSError: Something cannot be made or opened.
+            sqlite3.Error: The same; a damaged database was set aside before.
+            StorageError: The folder cannot be made.
+        """
+        self.folder = make_private(folder)
+        self.was_set_aside = False
+        """Opening it found a damaged one in its place."""
+        self.dropped: list[str | None] = []
+        """Files of values that a transaction took away, which go after its commit."""
+        self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            with self._locked():
+                self.generations = Generations(folder / GENERATIONS)
+                self.slots = self.generations.slots
+                self.connection = self._open()
+                self.epoch = self.slots[EPOCH]
+                self._place = self._identity()
+        except BaseException:
+            os.close(self._handle)
+            raise
+        self.execute = self.connection.cursor().execute
+
+    @contextmanager
+    def writing(self, slots: Iterable[int]) -> Iterator[sqlite3.Connection]:
+        """Hold the lock and a transaction for a block; commit at its end, roll back if it raises.
+
+        Args:
+            slots: Of the keys that are changed (`generation.slots_of`).
+
+        Raises:
+            Busy: Somebody else holds the lock.
+            sqlite3.Error: Nothing was changed.
+        """
+        with self._locked():
+            self.dropped = []
+            self.generations.begin(slots)
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self.connection
+                    self.connection.execute("COMMIT")
+                except BaseException:
+                    if self.connection.in_transaction:
+                        self.connection.execute("ROLLBACK")
+                    raise
+            finally:
+                self.generations.end(slots)
+            if self.dropped:
+                rows.drop_files(self.connection, self.folder, self.dropped)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.lock()
+        try:
+            yield
+        finally:
+            self.unlock()
+
+    def lock(self) -> None:
+        """Take the write lock.
+
+        Raises:
+            Busy: Somebody else held it for too long.
+        """
+        if try_lock(self._handle):
+            return
+        give_up = time.monotonic() + LOCK_SECONDS
+        pause = 0.00005  # a transaction takes about that long
+        while not try_lock(self._handle):
+            if time.monotonic() > give_up:
+                raise Busy
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.002)
+
+    def unlock(self) -> None:
+        """Give the write lock back."""
+        unlock(self._handle)
+
+    def replaced(self) -> bool:
+        """Whether another database, or none, stands where this one was opened."""
+        return self.slots[EPOCH] != self.epoch or self._identity() != self._place
+
+    def begin_anew(self) -> None:
+        """Set the damaged database aside, unless another process has done so already.
+
+        The connection is closed; open another `Database` then.
+
+        Raises:
+            Busy: Somebody else holds the lock.
+            OSError: It cannot be renamed.
+        """
+        with suppress(sqlite3.Error):
+            self.connection.close()
+        with self._locked():
+            if not self.replaced():
+                self._set_aside()
+
+    def close(self) -> None:
+        """Close everything; the object is of no use then."""
+        with suppress(sqlite3.Error):
+            self.connection.close()
+        os.close(self._handle)
+
+    def _identity(self) -> tuple[int, int]:
+        """What tells this database, and this lock, from others of the same name."""
+        try:
+            return os.stat(self.folder / FILE).st_ino, os.stat(self.folder / LOCK).st_ino
+        except OSError:
+            return 0, 0
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file, or one that is made anew; the lock is held."""
+        path = self.folder / FILE
+        if not os.path.exists(path):
+            self._create(path)
+        try:
+            connection = _connect(path)
+            try:
+                if _schema(connection) == VERSION:
+                    return connection
+            except BaseException:
+                connection.close()
+                raise
+            connection.close()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+        self._set_aside()
+        self._create(path)
+        return _connect(path)
+
+    def _create(self, path: Path) -> None:
+        """Make the database under another name and rename it, so that none is seen half made."""
+        draft = path.with_name("new.db")
+        for side in _SIDES:  # a log that is left of a lost database would be taken for this one's
+            path.with_name(FILE + side).unlink(missing_ok=True)
+            draft.with_name(draft.name + side).unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_WRONLY, 0o600))
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(f"BEGIN;{SCHEMA_FILE.read_text(encoding='utf-8')}COMMIT;")
+        finally:
+            connection.close()
+        os.replace(draft, path)
+        self._changed()
+
+    def _set_aside(self) -> None:
+        """Rename the database and what belongs to it; the lock is held."""
+        for number in range(DAMAGED_KEPT, 0, -1):
+            for side in _SIDES:
+                older = FILE if number == 1 else f"damaged-{number - 1}.db"
+                target = self.folder / f"damaged-{number}.db{side}"
+                target.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.replace(self.folder / f"{older}{side}", target)
+        self.was_set_aside = True
+        self._changed()
+
+    def _changed(self) -> None:
+        self.generations.begin((EPOCH, ALL))
+        self.generations.end((EPOCH, ALL))
+
+
+if os.name == "nt":  # pragma: no cover - cannot run here
+    import msvcrt
+
+    def unlock(handle: int) -> None:
+        """Free what `try_lock` locked."""
+        os.lseek(handle, 1 << 40, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
+
+else:
+    import fcntl
+
+    def unlock(handle: int) -> None:
+        """Free what `try_lock` locked."""
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error says that the database itself is broken."""
+    mistake = (sqlite3.ProgrammingError, sqlite3.InterfaceError)  # ours: a closed connection
+    if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, mistake):
+        return False
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    return code not in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_TOOBIG,
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        # NORMAL: with a write-ahead log a loss of power may undo the last commits, nothing else.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _schema(connection: sqlite3.Connection) -> int:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute("SELECT entries, bytes FROM totals WHERE id = 1").fetchone()[0]
+    return int(version)

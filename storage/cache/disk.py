@@ -1,0 +1,362 @@
+"""The disk tier: reads and writes that never fail their caller.
+
+A fault is told once, as a warning in the log and a sentence in `warnings`; then the caller goes on
+without the cache. A damaged database is set aside and a new one begun; one that was deleted or
+replaced while it was open is noticed within a second.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from slipstream.storage import logs
+from slipstream.storage.cache import rows, values
+from slipstream.storage.cache.data import MissReason
+from slipstream.storage.cache.database import Busy, Database, is_damage
+from slipstream.storage.cache.generation import ALL, EPOCH, slot_of, slots_of
+from slipstream.storage.errors import StorageError
+
+T = TypeVar("T")
+FAULTS = (Busy, OSError, sqlite3.Error, StorageError)
+
+CHECKED_NS = 10**9  # after which it is looked whether the database is still the one that was opened
+RETRY_SECONDS = 10.0  # after a fault, until which there is no cache, or nothing is written
+NOTED_NS = 60 * 10**9  # a use is written when the one that is written is older than this
+DUE = 512  # uses that are written together
+RECENT = 4096  # newer uses that are remembered for the next eviction
+SLIDES = 64  # a hit prolongs a sliding entry when more than one part in so many of its time is gone
+FEW_BYTES = 256 * 1024  # of free space; with less, a failure to write is not called damage
+
+
+class Loaded(NamedTuple):
+    """A value from disk, and the counters as they were before it was read."""
+
+    value: bytes | memoryview
+    created_ns: int
+    expires_ns: int
+    slot: int
+    generation: int
+    all_generation: int
+    sliding: bool
+
+
+class Disk:
+    """One connection, used by one thread at a time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Callable[[], int],
+        corrupted: Callable[[str, int], None],
+        reopened: Callable[[], None],
+    ) -> None:
+        """Nothing is opened before it is needed.
+
+        Args:
+            folder: The cache's own folder.
+            clock: Nanoseconds since 1970.
+            corrupted: Told the key and size of a value that was not what was stored.
+            reopened: Called when another database takes the place of the one that was open.
+        """
+        self.folder = folder
+        self.warnings: list[str] = []
+        self.lock = threading.RLock()
+        self.slots: memoryview | None = None
+        """Of the open database, for the memory tier; None: there is none."""
+        self._clock = clock
+        self._corrupted = corrupted
+        self._reopened = reopened
+        self._database: Database | None = None
+        self._checked_ns = 0
+        self._no_database_until = 0.0
+        self._no_writes_until = 0.0
+        self._due: dict[str, int] = {}
+        self._recent: dict[str, int] = {}
+        self._told: set[str] = set()
+        self._closed = False
+
+    def load(self, key: str, now: int, grace_ns: int = 0) -> Loaded | None:
+        """The value of a key as it was stored, or None.
+
+        Args:
+            key: Of the cache.
+            now: Nanoseconds since 1970.
+            grace_ns: An entry that expired less than this long ago counts as alive.
+        """
+        with self.lock:
+            database = self._database
+            if (
+                database is None
+                or database.slots[EPOCH] != database.epoch
+                or not 0 <= now - self._checked_ns < CHECKED_NS
+            ):
+                database = self._check(now)
+                if database is None:
+                    return None
+            try:
+                slot = slot_of(key)
+                slots = database.slots
+                generation, all_generation = slots[slot], slots[ALL]
+                row = database.execute(rows.READ, (key,)).fetchone()
+                if row is None:
+                    return None
+                value, checksum, created, expires, accessed, sliding, size, file = row
+                if not rows.alive(created, expires, now, grace_ns):
+                    return None
+                if file is not None:
+                    value = values.read(self.folder, file, size)
+                if value is None or values.checksum(key, value) != checksum:
+                    return self.evict_corrupt(key, checksum, created, size)
+                if sliding:
+                    expires = self._slide(database, key, now, expires, accessed, sliding)
+                elif -NOTED_NS < now - accessed < NOTED_NS:
+                    self._recent[key] = now
+                    if len(self._recent) > RECENT:
+                        self._recent.clear()
+                else:
+                    self._due[key] = now
+                    if len(self._due) >= DUE:
+                        self.write_accesses()
+                return Loaded(
+                    value, created, expires, slot, generation, all_generation, sliding != 0
+                )
+            except UnicodeEncodeError:  # half a surrogate pair: a key that cannot be stored
+                return None
+            except (TypeError, ValueError, OverflowError):  # a damaged row is of any type
+                return self.evict_corrupt(key, None, None, 0)
+            except FAULTS as error:
+                self._fault(error, database, reading=True)
+                return None
+
+    def read(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
+        """What `action` reads, or `default` where the cache cannot be used."""
+        with self.lock:
+            for _ in range(2):
+                database = self._check(self._clock())
+                if database is None:
+                    return default
+                try:
+                    return action(database.connection)
+                except (TypeError, ValueError, UnicodeEncodeError):
+                    return default
+                except FAULTS as error:
+                    if not self._fault(error, database, reading=True):
+                        return default
+        return default
+
+    def write(self, slots: Iterable[int], action: Callable[[Database], T], default: T) -> T:
+        """What `action` does in a transaction, or `default` where the cache cannot be written.
+
+        Args:
+            slots: Of the keys that are changed (`generation.slots_of`).
+            action: May be called twice: the second time in a new database.
+            default: Returned when nothing was written.
+        """
+        with self.lock:
+            if time.monotonic() < self._no_writes_until:
+                return default
+            for _ in range(2):
+                database = self._check(self._clock())
+                if database is None:
+                    return default
+                try:
+                    with database.writing(slots):
+                        result = action(database)
+                    return result
+                except FAULTS as error:
+                    if not self._fault(error, database, reading=False):
+                        return default
+        return default
+
+    def write_accesses(self, recent: bool = False) -> None:
+        """Write what was used since the last time."""
+        due, self._due = self._due, {}
+        if recent:
+            due |= self._recent
+            self._recent = {}
+        if due:
+            self.write((), lambda database: rows.write_accesses(database.connection, due), None)
+
+    def take_accesses(self) -> dict[str, int]:
+        """What was used and is not written yet, for a caller that is about to evict."""
+        found = self._due | self._recent
+        self._due, self._recent = {}, {}
+        return found
+
+    def usable(self) -> bool:
+        """Whether there is a database at the moment."""
+        with self.lock:
+            return self._check(self._clock()) is not None
+
+    def begin_anew(self) -> None:
+        """Set the database aside, which was found damaged, and begin a new one."""
+        with self.lock:
+            if self._database is not None:
+                self._replace(self._database)
+
+    def close(self) -> None:
+        """Write what is due and close; a store that is used afterwards finds nothing."""
+        with self.lock:
+            self.write_accesses()
+            self._forget()
+            self._closed = True
+
+    def after_fork(self) -> None:
+        """Begin again in a child process, which must not use its parent's connection.
+
+        The parent held the lock while it forked, so its connection is idle. Closed here, SQLite
+        forgets in this process what locks the parent has.
+        """
+        self.lock = threading.RLock()
+        self._forget()
+        self._due, self._recent = {}, {}
+
+    def warn(self, kind: str, sentence: str, error: object = "") -> None:
+        """Tell of a fault, once."""
+        if kind in self._told:
+            return
+        self._told.add(kind)
+        self.warnings.append(sentence)
+        logs.warning(f"cache.{kind}", folder=str(self.folder), reason=str(error))
+
+    def _check(self, now: int) -> Database | None:
+        """The database that stands in the folder now, opened if need be."""
+        if self._closed:
+            return None
+        if self._database is not None:
+            unchanged = self._database.slots[EPOCH] == self._database.epoch
+            if unchanged and 0 <= now - self._checked_ns < CHECKED_NS:
+                return self._database
+            if not self._database.replaced():
+                self._checked_ns = now
+                return self._database
+            self._forget()
+        if time.monotonic() < self._no_database_until:
+            return None
+        try:
+            self._database = Database(self.folder)
+        except FAULTS as error:
+            self._no_database_until = time.monotonic() + RETRY_SECONDS
+            self.tell(error)
+            return None
+        self._checked_ns = now
+        self.slots = self._database.slots
+        if self._database.was_set_aside:
+            self._tell_set_aside()
+        return self._database
+
+    def _forget(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+            self.slots = None
+            self._reopened()
+
+    def _fault(self, error: Exception, database: Database, reading: bool) -> bool:
+        """Deal with an error; true when it is worth trying again."""
+        if isinstance(error, sqlite3.Error) and database.replaced():
+            self._forget()
+            return True
+        if is_damage(error) and self._free() >= FEW_BYTES:
+            return self._replace(database)
+        if reading:
+            self._forget()
+            self._no_database_until = time.monotonic() + RETRY_SECONDS
+        elif _is_busy(error):
+            self._no_writes_until = time.monotonic() + RETRY_SECONDS
+        self.tell(error)
+        return False
+
+    def _replace(self, database: Database) -> bool:
+        try:
+            database.begin_anew()
+        except FAULTS as error:
+            self._no_database_until = time.monotonic() + RETRY_SECONDS
+            self.tell(error)
+            return False
+        finally:
+            self._forget()
+        self._tell_set_aside()
+        return True
+
+    def _tell_set_aside(self) -> None:
+        self.warn(
+            "damaged",
+            f"The cache in {self.folder} was damaged; it was set aside as damaged-1.db, and a new "
+            "one is begun.",
+        )
+
+    def tell(self, error: Exception) -> None:
+        """Warn of an error that made a read or a write impossible."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if _is_busy(error):
+            self.warn(
+                "locked",
+                f"The cache in {self.folder} is locked by another program; going on without it.",
+                error,
+            )
+        elif code == sqlite3.SQLITE_FULL or self._free() < FEW_BYTES:
+            self.warn(
+                "full",
+                f"The disk of the cache in {self.folder} is full; make room, or run "
+                "`slip cache clear`. Going on without keeping what is computed.",
+                error,
+            )
+        elif code == sqlite3.SQLITE_READONLY:
+            self.warn(
+                "readonly",
+                f"The cache in {self.folder} cannot be written; going on without keeping what is "
+                "computed.",
+                error,
+            )
+        else:
+            self.warn(
+                "unusable",
+                f"The cache in {self.folder} cannot be used ({error}); going on without it.",
+                error,
+            )
+
+    def _free(self) -> int:
+        import shutil
+
+        try:
+            return shutil.disk_usage(self.folder).free
+        except OSError:
+            return FEW_BYTES
+
+    def evict_corrupt(self, key: str, checksum: object, created: object, size: int) -> None:
+        """Remove an entry that is not what was stored, unless it was replaced meanwhile."""
+
+        def take(database: Database) -> list[rows.Gone]:
+            connection = database.connection
+            if created is not None:
+                found = connection.execute(
+                    "SELECT checksum, created_ns FROM entries WHERE key = ?", (key,)
+                ).fetchone()
+                if found != (checksum, created):
+                    return []
+            gone = rows.take(connection, [key], MissReason.CORRUPT, self._clock())
+            database.dropped += [entry.file for entry in gone]
+            return gone
+
+        if self.write(slots_of([key]), take, []):
+            logs.warning("cache.corrupt", key=key, size=size)
+            self._corrupted(key, size)
+
+    def _slide(
+        self, database: Database, key: str, now: int, expires: int, accessed: int, sliding: int
+    ) -> int:
+        """Prolong a sliding entry; returns when it expires."""
+        if 0 <= now - accessed <= sliding // SLIDES:
+            return expires
+        until = min(now + sliding, rows.NEVER)
+        self.write((), lambda base: rows.prolong(base.connection, key, now, until), None)
+        return until
+
+
+def _is_busy(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, Busy) or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

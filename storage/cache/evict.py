@@ -1,0 +1,60 @@
+"""Keeps the cache below its limits, a little with each call that writes."""
+
+import sqlite3
+import time
+
+from slipstream.storage.cache import rows
+from slipstream.storage.cache.data import MissReason
+
+BATCH = 64  # entries that are looked at together
+SECONDS = 0.02  # after which a call stops evicting; the next one goes on
+SPARE = 16  # one part in so many is freed beyond the limit, so that not every call has to evict
+
+
+def evict(
+    connection: sqlite3.Connection, max_entries: int, max_bytes: int, now: int
+) -> tuple[list[rows.Gone], list[rows.Gone]]:
+    """Remove entries while there are too many: expired, then of low priority, then long unused.
+
+    Returns:
+        What was expired, and what was evicted.
+    """
+    entries, size = rows.totals(connection)
+    if entries <= max_entries and size <= max_bytes:
+        return [], []
+    give_up = time.perf_counter() + SECONDS
+    expired = remove_expired(connection, now)
+    evicted: list[rows.Gone] = []
+    while True:
+        entries, size = rows.totals(connection)
+        if (entries <= max_entries and size <= max_bytes) or time.perf_counter() > give_up:
+            return expired, evicted
+        chosen = _least(connection, entries, size, max_entries, max_bytes)
+        gone = rows.take(connection, chosen, MissReason.EVICTED, now)
+        if not gone:
+            return expired, evicted
+        evicted += gone
+
+
+def _least(
+    connection: sqlite3.Connection, entries: int, size: int, max_entries: int, max_bytes: int
+) -> list[str]:
+    """The next batch, or as much of it as it takes to have something to spare."""
+    chosen = []
+    for key, its_size in connection.execute(
+        "SELECT key, size FROM entries ORDER BY priority, accessed_ns LIMIT ?", (BATCH,)
+    ):
+        if entries <= max_entries - max_entries // SPARE and size <= max_bytes - max_bytes // SPARE:
+            break
+        chosen.append(key)
+        entries -= 1
+        size -= its_size
+    return chosen
+
+
+def remove_expired(connection: sqlite3.Connection, now: int, limit: int = BATCH) -> list[rows.Gone]:
+    """Remove entries that expired; `limit` of them, so that nobody waits for long."""
+    found = connection.execute(
+        "SELECT key FROM entries WHERE expires_ns <= ? LIMIT ?", (now, limit)
+    ).fetchall()
+    return rows.take(connection, [key for (key,) in found], MissReason.EXPIRED, now)

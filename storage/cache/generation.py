@@ -1,0 +1,73 @@
+"""Counters in a file that every process maps: they tell whether what memory holds is still true.
+
+Each key belongs to one of 4096 slots, and one slot stands for all keys. A writer, who holds the
+cache's write lock, makes the slots of its keys odd, commits, and makes them even and new. A reader
+notes both counters *before* it reads a row; the value it read may be served from memory for as long
+as both are what they were, and even. So a value that was replaced is not served once the call
+that replaced it has returned. A writer that is killed leaves its slots odd: their keys are read
+from disk until somebody writes to one of them, or a clean-up mends them.
+"""
+
+import mmap
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from xxhash import xxh3_64_intdigest
+
+EPOCH = 0  # slot that changes when a new database is begun
+ALL = 1  # slot of all keys
+_FIRST = 2
+_KEYS = 4096  # a power of two
+_SIZE = 8 * (_FIRST + _KEYS)
+MANY = 256  # keys of one transaction above which the slot of all keys is used
+
+
+def slot_of(key: str) -> int:
+    """The slot of a key, the same in every process."""
+    return _FIRST + (xxh3_64_intdigest(key.encode()) & (_KEYS - 1))
+
+
+def slots_of(keys: Iterable[str]) -> tuple[int, ...]:
+    """The slots that a change of all these keys has to mark."""
+    found = {slot_of(key) for key in keys}
+    return (ALL,) if len(found) > MANY else tuple(found)
+
+
+class Generations:
+    """The counters. Only whoever holds the cache's write lock may change them."""
+
+    def __init__(self, path: Path) -> None:
+        """Map the file at `path`, made when missing and mended when too short; the lock is held.
+
+        The counters begin at random, so that those of a file that was deleted are not met again.
+
+        Raises:
+            OSError: It cannot be made or mapped.
+        """
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(handle).st_size < _SIZE:
+                start = memoryview(bytearray(os.urandom(_SIZE))).cast("Q")
+                for slot, value in enumerate(start):
+                    start[slot] = value & ~1
+                os.write(handle, start)
+            self._map = mmap.mmap(handle, _SIZE)
+        finally:
+            os.close(handle)
+        self.slots = memoryview(self._map).cast("Q")
+
+    def begin(self, slots: Iterable[int]) -> None:
+        """Mark slots as being changed."""
+        for slot in slots:
+            now = self.slots[slot]
+            self.slots[slot] = (now + 1 + (now & 1)) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def end(self, slots: Iterable[int]) -> None:
+        """Mark slots as changed."""
+        for slot in slots:
+            self.slots[slot] = ((self.slots[slot] | 1) + 1) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def mend(self) -> None:
+        """Finish the changes of writers that were killed."""
+        self.end(slot for slot, value in enumerate(self.slots) if value & 1)

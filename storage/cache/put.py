@@ -1,0 +1,149 @@
+"""Storing: from what a caller hands over to rows in one transaction."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from slipstream.storage.cache import rows, values
+from slipstream.storage.cache.data import Item
+from slipstream.storage.cache.database import Database
+from slipstream.storage.cache.disk import Disk
+from slipstream.storage.cache.evict import evict
+from slipstream.storage.cache.generation import slots_of
+from slipstream.storage.config.settings import CacheLimits
+from slipstream.storage.errors import UsageError
+
+KEY_CHARACTERS = 256
+SECOND_NS = 10**9
+DAY_SECONDS = 86_400
+_LARGEST = (1 << 63) - 1
+
+Thrown: TypeAlias = tuple[list[rows.Gone], list[rows.Gone]]
+"""Entries that were removed because they had expired, and because there were too many."""
+
+
+class Prepared(NamedTuple):
+    """A row with its tags and parents, and the file of its value where that is large."""
+
+    row: rows.Row
+    tags: tuple[str, ...]
+    parents: tuple[str, ...]
+    written: Path | None
+
+
+def storable(key: str) -> bool:
+    """Whether a key can be one: not empty, not too long, and no half of a surrogate pair."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return 0 < len(key) <= KEY_CHARACTERS
+
+
+def nanoseconds(seconds: float) -> int:
+    """A time to live, at most what fits a database.
+
+    Raises:
+        UsageError: It is not a number of seconds above 0.
+    """
+    if not seconds > 0:
+        raise UsageError(f"A time to live is a number of seconds above 0, not {seconds}.")
+    return rows.NEVER if seconds * SECOND_NS >= rows.NEVER else max(1, int(seconds * SECOND_NS))
+
+
+def time_to_live(ttl: float | None, limits: CacheLimits) -> int:
+    """In nanoseconds, as asked for or as configured.
+
+    Raises:
+        UsageError: It is not a number of seconds above 0.
+    """
+    return nanoseconds(limits.ttl_days * DAY_SECONDS if ttl is None else ttl)
+
+
+def prepare_all(disk: Disk, items: Iterable[Item], now: int, limits: CacheLimits) -> list[Prepared]:
+    """Make rows of all items that can be stored; of the others it is told why they cannot.
+
+    Raises:
+        UsageError: A time to live is not a number of seconds above 0.
+    """
+    prepared = []
+    for item in items:
+        ttl_ns = time_to_live(item.ttl, limits)
+        value = item.value if isinstance(item.value, bytes) else memoryview(item.value).cast("B")
+        if not storable(item.key):
+            disk.warn(
+                "key",
+                f"A key of {len(item.key)} characters cannot be stored: it is empty, longer than "
+                f"{KEY_CHARACTERS} characters, or not Unicode.",
+            )
+        elif len(value) > limits.max_bytes:
+            disk.warn(
+                "large",
+                f"A value of {len(value):,} bytes is larger than the whole cache may be; it is "
+                "not kept. `cache.max_bytes` is the limit.",
+            )
+        else:
+            try:
+                prepared.append(_prepare(disk.folder, item, value, now, ttl_ns))
+            except OSError as error:
+                disk.tell(error)
+    return prepared
+
+
+def _prepare(
+    folder: Path, item: Item, value: bytes | memoryview, now: int, ttl_ns: int
+) -> Prepared:
+    tags, parents = _names(item.tags), _names(item.depends_on)
+    name, written = None, None
+    if len(value) > values.INLINE:
+        name, written = values.write(folder, value)
+    row = rows.Row(
+        item.key,
+        values.checksum(item.key, value),
+        now,
+        min(now + ttl_ns, rows.NEVER),
+        now,
+        ttl_ns if item.sliding else 0,
+        max(-_LARGEST, min(item.priority, _LARGEST)),
+        len(value),
+        (rows.HAS_TAGS if tags else 0) | (rows.HAS_DEPENDENCIES if parents else 0),
+        item.producer,
+        item.identity,
+        name,
+        None if name else value,
+    )
+    return Prepared(row, tags, parents, written)
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name)) if names else ()
+
+
+def put(disk: Disk, prepared: list[Prepared], now: int, limits: CacheLimits) -> Thrown | None:
+    """Write rows in one transaction, and throw out what is too much then.
+
+    Returns:
+        What was thrown out; None: nothing was written.
+    """
+
+    def write(base: Database) -> Thrown:
+        for row, tags, parents, written in prepared:
+            if written is not None and row.file is not None:
+                values.place(disk.folder, row.file, written)
+            old = rows.put(base.connection, row, tags, parents)
+            if old is not None and old != row.file:
+                base.dropped.append(old)
+        entries, size = rows.totals(base.connection)
+        if entries <= limits.max_entries and size <= limits.max_bytes:
+            return [], []
+        rows.write_accesses(base.connection, disk.take_accesses())
+        expired, evicted = evict(base.connection, limits.max_entries, limits.max_bytes, now)
+        base.dropped += [gone.file for gone in expired + evicted]
+        return expired, evicted
+
+    try:
+        return disk.write(slots_of(item.row.key for item in prepared), write, None)
+    finally:
+        for item in prepared:
+            if item.written is not None:
+                item.written.unlink(missing_ok=True)

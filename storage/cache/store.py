@@ -1,0 +1,595 @@
+"""The cache: values by key, in memory and on disk, that never fail their caller."""
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+
+from slipstream.storage import logs
+from slipstream.storage.cache import choose, removal, rows, upkeep
+from slipstream.storage.cache.data import (
+    CacheEvent,
+    Cleaned,
+    Entry,
+    Hit,
+    Item,
+    Kind,
+    MemoryStats,
+    Miss,
+    MissReason,
+    OperationStats,
+    Removed,
+    Stats,
+    Tier,
+    Verified,
+    operation_of,
+)
+from slipstream.storage.cache.disk import Disk, Loaded
+from slipstream.storage.cache.flight import Flights
+from slipstream.storage.cache.generation import slots_of
+from slipstream.storage.cache.memory import Kept, Memory
+from slipstream.storage.cache.put import nanoseconds, prepare_all, put, storable, time_to_live
+from slipstream.storage.config.settings import CacheLimits
+
+if TYPE_CHECKING:
+    from slipstream.storage.cache.typed import Cache, Codec
+
+V = TypeVar("V")
+Progress = Callable[[int, int], object]
+"""Told how many of how many are done."""
+
+
+class Options(TypedDict, total=False):
+    """What `set` takes besides key and value; see `Item`."""
+
+    ttl: float | None
+    sliding: bool
+    priority: int
+    tags: Iterable[str]
+    depends_on: Iterable[str]
+    producer: str
+    identity: str
+
+
+class Counts:
+    """What this process did since the store was opened; `lock` is held to change it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.disk_hits = self.misses = self.sets = self.deletes = 0
+        self.evictions = self.corruptions = self.audits = self.audit_differences = 0
+
+
+class CacheStore:
+    """A cache folder. Safe for threads, processes and forks; open it with `open_cache`.
+
+    Nothing here raises because of the disk or the database: reads find nothing, writes keep
+    nothing, computations are done without the cache, and `warnings` says why, in one sentence for
+    each kind of fault.
+
+    Attributes:
+        context: Repository and commit that are worked on, for telemetry.
+    """
+
+    def __init__(
+        self, folder: Path, limits: CacheLimits, clock: Callable[[], int] = time.time_ns
+    ) -> None:
+        """Use the cache in `folder`; it is opened when something is first looked for.
+
+        Args:
+            folder: Of the cache alone.
+            limits: As configured.
+            clock: Nanoseconds since 1970.
+        """
+        self.folder = folder
+        self.limits = limits
+        self.context = ("", "")
+        self.memory = Memory(limits.memory_bytes)
+        self.disk = Disk(folder, clock, self._on_corrupt, self.memory.clear)
+        self.counts = Counts()
+        self.clock = clock
+        self._flights = Flights(folder)
+        self._listener: Callable[[CacheEvent], object] | None = None
+        self._refreshing: dict[str, threading.Thread] = {}
+        _open.add(self)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about what kept the cache from being used."""
+        return self.disk.warnings
+
+    # Reading.
+
+    def get(self, key: str, default: bytes | None = None) -> bytes | None:
+        """The value of a key, or `default`."""
+        if self._listener is not None:
+            found = self.lookup(key)
+            return found.value if isinstance(found, Hit) else default
+        now = self.clock()
+        if (kept := self.kept(key, now)) is not None:
+            return kept.value  # type: ignore[no-any-return]
+        loaded = self.disk.load(key, now)
+        with self.counts.lock:
+            if loaded is None:
+                self.counts.misses += 1
+                return default
+            self.counts.disk_hits += 1
+        return self._remember(key, loaded, now)
+
+    def view(self, key: str) -> memoryview | None:
+        """The value of a key without a copy: a large one is mapped from its file, and checked."""
+        start = time.perf_counter_ns()
+        loaded = self.disk.load(key, self.clock())
+        if loaded is None:
+            self.missed(key, start)
+            return None
+        self.hit_disk(key, loaded, start)
+        return memoryview(loaded.value)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of those keys that have one."""
+        found = {}
+        for key in keys:
+            if (value := self.get(key)) is not None:
+                found[key] = value
+        return found
+
+    def lookup(self, key: str, identity: str = "") -> Hit | Miss:
+        """The value of a key, or why there is none.
+
+        Args:
+            key: What to look for.
+            identity: Digest of its inputs without the producer's version, which tells a new
+                version of the producer from new inputs.
+        """
+        start = time.perf_counter_ns()
+        now = self.clock()
+        if (kept := self.kept(key, now)) is not None:
+            value: bytes = kept.value
+            self.tell("hit", key, "memory", start, len(value))
+            return Hit(value, "memory", kept.created_ns, kept.expires_ns)
+        loaded = self.disk.load(key, now)
+        if loaded is None:
+            return Miss(self.missed(key, start, identity))
+        self.hit_disk(key, loaded, start)
+        return Hit(self._remember(key, loaded, now), "disk", loaded.created_ns, loaded.expires_ns)
+
+    def exists(self, key: str) -> bool:
+        """Whether a key has a value, which is not read."""
+        found = self.entry(key)
+        return found is not None and rows.alive(found.created_ns, found.expires_ns, self.clock())
+
+    def entry(self, key: str) -> Entry | None:
+        """All that is known of an entry but its value, expired or not."""
+        return self.disk.read(lambda connection: rows.entry(connection, key), None)
+
+    def keys(
+        self,
+        prefix: str | None = None,
+        glob: str | None = None,
+        tag: str | None = None,
+        limit: int = -1,
+    ) -> list[str]:
+        """Keys in order, those of expired entries included; `limit` of them, -1: all.
+
+        Raises:
+            UsageError: The glob is not one.
+        """
+        choice = choose.choose(prefix, glob, tag)
+        return self.disk.read(lambda connection: choose.find(connection, choice, limit), [])
+
+    def entries(
+        self,
+        prefix: str | None = None,
+        glob: str | None = None,
+        tag: str | None = None,
+        limit: int = -1,
+    ) -> list[Entry]:
+        """The same with all that is known of each.
+
+        Raises:
+            UsageError: The glob is not one.
+        """
+        choice = choose.choose(prefix, glob, tag)
+        return self.disk.read(
+            lambda connection: rows.entries(connection, choice.where, choice.parameters, limit), []
+        )
+
+    def count(self) -> int:
+        """Number of entries on disk, expired ones that are not removed yet included."""
+        return self.disk.read(rows.totals, (0, 0))[0]
+
+    def size(self) -> int:
+        """Bytes of the values on disk; a file that two keys share counts twice."""
+        return self.disk.read(rows.totals, (0, 0))[1]
+
+    # Writing.
+
+    def set(self, key: str, value: bytes | memoryview, **options: Unpack[Options]) -> bool:
+        """Store a value; see `Item` for the options.
+
+        Returns:
+            Whether it is stored: not where the cache cannot be used, and not when the value is
+            larger than the whole cache may be, or the key is empty or too long.
+
+        Raises:
+            UsageError: The TTL is not a number of seconds above 0.
+        """
+        return self.set_many((Item(key, value, **options),)) == 1
+
+    def set_many(self, items: Iterable[Item]) -> int:
+        """Store values in one transaction; returns how many.
+
+        Raises:
+            UsageError: A TTL is not a number of seconds above 0.
+        """
+        start = time.perf_counter_ns()
+        now = self.clock()
+        prepared = prepare_all(self.disk, items, now, self.limits)
+        if not prepared:
+            return 0
+        gone = put(self.disk, prepared, now, self.limits)
+        if gone is None:
+            return 0
+        expired, evicted = gone
+        with self.counts.lock:
+            self.counts.sets += len(prepared)
+            self.counts.deletes += len(expired)
+            self.counts.evictions += len(evicted)
+        if self._listener is not None:
+            for item in prepared:
+                self.tell("set", item.row.key, "disk", start, item.row.size)
+            for entry in expired:
+                self.tell("delete", entry.key, "disk", start, entry.size, MissReason.EXPIRED)
+            for entry in evicted:
+                self.tell("evict", entry.key, "disk", start, entry.size, MissReason.EVICTED)
+        return len(prepared)
+
+    def touch(self, key: str, ttl: float | None = None) -> bool:
+        """Begin an entry's time to live anew; false when there is no such entry alive.
+
+        Raises:
+            UsageError: The TTL is not a number of seconds above 0.
+        """
+        now = self.clock()
+        until = min(now + time_to_live(ttl, self.limits), rows.NEVER)
+        if not storable(key):
+            return False
+        return self.disk.write(
+            slots_of([key]), lambda base: rows.touch(base.connection, key, now, until), False
+        )
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry and what depends on it; false when there was none."""
+        return self.remove(keys=[key]).count > 0
+
+    def remove(
+        self,
+        *,
+        prefix: str | None = None,
+        glob: str | None = None,
+        tag: str | None = None,
+        keys: Iterable[str] | None = None,
+        producer: str | None = None,
+        expired: bool = False,
+        cascade: bool = True,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Removed:
+        """Remove the entries that all of what is given holds for, in steps that let others work.
+
+        Args:
+            prefix: What keys begin with, literally; empty: every entry.
+            glob: Pattern of whole keys.
+            tag: A tag of the entry.
+            keys: These keys.
+            producer: The whole name of what computed it, with its version.
+            expired: What is expired alone.
+            cascade: What depends on a removed entry goes too.
+            dry_run: Count, and remove nothing.
+            progress: Told after each step; what it raises ends the removal between two steps.
+
+        Raises:
+            UsageError: Nothing is given, or the glob is not one.
+        """
+        start = time.perf_counter_ns()
+        now = self.clock()
+        named = None if keys is None else [key for key in keys if storable(key)]
+        choice = removal.choose_some(prefix, glob, tag, named, producer, now if expired else None)
+        if dry_run:
+            return Removed(*removal.count(self.disk, choice, cascade))
+        reason = MissReason.EXPIRED if expired else MissReason.INVALIDATED
+        removed = Removed(0, 0)
+        for gone in removal.remove(self.disk, now, choice, named, reason, cascade, progress):
+            size = sum(entry.size for entry in gone)
+            removed = Removed(removed.count + len(gone), removed.bytes + size)
+            with self.counts.lock:
+                self.counts.deletes += len(gone)
+            for entry in gone if self._listener is not None else ():
+                self.tell("delete", entry.key, "disk", start, entry.size, reason)
+        return removed
+
+    # Computing.
+
+    def get_or_compute(
+        self,
+        key: str,
+        compute: Callable[[], bytes],
+        *,
+        stale_seconds: float = 0,
+        **options: Unpack[Options],
+    ) -> bytes:
+        """The value of a key, computed and stored when there is none.
+
+        Of all threads and processes that ask for it at the same time one computes and the others
+        wait; if it dies, another one does. Of the hits a configured share is computed again and
+        compared, since a checksum cannot see what was wrong when it was stored.
+
+        Args:
+            key: Names all inputs of the computation.
+            compute: What it raises is raised here, and nothing is stored.
+            stale_seconds: A value that expired less than this long ago is returned at once, and
+                computed anew behind the caller's back.
+            options: As for `set`.
+
+        Raises:
+            UsageError: The TTL is not a number of seconds above 0.
+        """
+        if (value := self.get(key)) is not None:
+            return self.audited(key, value, compute, options) if self.audits() else value
+        return self.compute_missing(key, compute, stale_seconds, options)
+
+    def compute_missing(
+        self, key: str, compute: Callable[[], bytes], stale_seconds: float, options: Options
+    ) -> bytes:
+        """What `get_or_compute` does after a miss."""
+
+        def computed() -> bytes:
+            made = compute()
+            self.set(key, made, **options)
+            return made
+
+        def look() -> bytes | None:
+            return self.peek(key)
+
+        if stale_seconds:
+            grace = nanoseconds(stale_seconds)
+            if (stale := self.disk.load(key, self.clock(), grace)) is not None:
+                self._refresh(key, lambda: self._flights.run(key, look, computed))
+                return bytes(stale.value)
+        return self._flights.run(key, look, computed)
+
+    def peek(self, key: str) -> bytes | None:
+        """The value of a key, which counts neither as a hit nor as a miss."""
+        loaded = self.disk.load(key, self.clock())
+        return None if loaded is None else bytes(loaded.value)
+
+    def typed(
+        self, codec: "Codec[V]", name: str, key: Callable[[Any], str] = str
+    ) -> "Cache[Any, V]":
+        """This cache for values of one type, which stay decoded in memory.
+
+        Args:
+            codec: Turns values into bytes and back (`typed.json_codec`, `typed.msgpack_codec`).
+            name: Tells the values of this codec from others of the same key in memory.
+            key: Makes the key of what the values are looked up by.
+        """
+        from slipstream.storage.cache.typed import TypedCache
+
+        return TypedCache(self, codec, name, key)
+
+    # Care.
+
+    def listen(self, callback: Callable[[CacheEvent], object] | None) -> None:
+        """Tell each operation to `callback`; None: nobody, which costs nothing."""
+        self._listener = callback
+
+    def stats(self) -> Stats:
+        """Both tiers, and what this process did."""
+        disk = upkeep.disk_stats(self.disk)
+        counts = self.counts
+        return Stats(
+            MemoryStats(len(self.memory), self.memory.size, self.memory.limit, self.memory.hits),
+            disk._replace(
+                limit=self.limits.max_bytes,
+                entry_limit=self.limits.max_entries,
+                hits=counts.disk_hits,
+            ),
+            counts.misses,
+            counts.sets,
+            counts.deletes,
+            counts.evictions,
+            counts.corruptions,
+            counts.audits,
+            counts.audit_differences,
+        )
+
+    def by_operation(self) -> list[OperationStats]:
+        """Entries and bytes of each operation, the largest first."""
+        return upkeep.by_operation(self.disk)
+
+    def verify(self, progress: Progress | None = None) -> Verified:
+        """Read every value, and remove those that are not what was stored."""
+        return upkeep.verify(self.disk, progress)
+
+    def clean(self) -> Cleaned:
+        """Remove what expired, and files that nobody names; give room back to the disk."""
+        cleaned = upkeep.clean(self.disk, self.clock())
+        with self.counts.lock:
+            self.counts.deletes += cleaned.expired
+        return cleaned
+
+    def close(self) -> None:
+        """Write what is due and close; afterwards nothing is found. Also done at exit."""
+        for thread in list(self._refreshing.values()):
+            thread.join()
+        self.disk.close()
+        self.memory.clear()
+        _open.discard(self)
+
+    def __enter__(self) -> "CacheStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What the typed caches use as well.
+
+    def kept(self, key: str, now: int) -> Kept | None:
+        """What memory has of a key."""
+        slots = self.disk.slots
+        return None if slots is None else self.memory.get(key, now, slots)
+
+    def keep(self, key: str, value: Any, loaded: Loaded, now: int) -> None:
+        """Keep a value that was loaded in memory."""
+        if not loaded.sliding:  # whose uses are written
+            self.memory.put(
+                key,
+                value,
+                len(loaded.value),
+                loaded.slot,
+                loaded.generation,
+                loaded.all_generation,
+                now,
+                loaded.created_ns,
+                loaded.expires_ns,
+            )
+
+    def hit_disk(self, key: str, loaded: Loaded, start: int) -> None:
+        """Count a hit."""
+        with self.counts.lock:
+            self.counts.disk_hits += 1
+        self.tell("hit", key, "disk", start, len(loaded.value))
+
+    def missed(self, key: str, start: int, identity: str = "") -> MissReason:
+        """Count a miss, and say why it is one."""
+        with self.counts.lock:
+            self.counts.misses += 1
+        reason = self._why(key, identity)
+        self.tell("miss", key, "", start, 0, reason)
+        return reason
+
+    def tell(
+        self, kind: Kind, key: str, tier: Tier, start: int, size: int, reason: str = ""
+    ) -> None:
+        """Tell an event, if somebody listens; `start` is a reading of `perf_counter_ns`."""
+        if (listener := self._listener) is None:
+            return
+        latency = time.perf_counter_ns() - start
+        try:
+            listener(
+                CacheEvent(
+                    kind, self.clock(), key, operation_of(key), tier, latency, size, str(reason)
+                )
+            )
+        except Exception as error:  # telemetry that fails must not touch the cache
+            self._listener = None
+            logs.warning("cache.telemetry", reason=str(error))
+
+    def _remember(self, key: str, loaded: Loaded, now: int) -> bytes:
+        value = bytes(loaded.value)  # the same object when it is bytes already
+        self.keep(key, value, loaded, now)
+        return value
+
+    def _why(self, key: str, identity: str) -> MissReason:
+        if not storable(key):
+            return MissReason.NOT_COMPUTABLE
+        now = self.clock()
+        return self.disk.read(
+            lambda connection: rows.why_missing(connection, key, identity, now),
+            MissReason.UNUSABLE,
+        )
+
+    def audits(self) -> bool:
+        """Whether this hit is one of the share that is computed again."""
+        share = self.limits.audit_share
+        # Mixed by a multiplication, whose upper bits are as good as random: importing `random`
+        # takes longer than most commands have.
+        return share > 0 and (
+            (time.perf_counter_ns() * 0x9E3779B97F4A7C15 >> 32 & 0xFFFFFFFF) < share * (1 << 32)
+        )
+
+    def audited(
+        self, key: str, value: bytes, compute: Callable[[], bytes], options: Options
+    ) -> bytes:
+        """Compute the value of a hit again; another one replaces it and is told of."""
+        try:
+            made = compute()
+        except Exception as error:  # there is a value; the caller need not know
+            logs.warning("cache.audit", key=key, reason=str(error))
+            return value
+        with self.counts.lock:
+            self.counts.audits += 1
+            self.counts.audit_differences += made != value
+        if made != value:
+            logs.warning("cache.audit", key=key, reason="another value was computed")
+            self.set(key, made, **options)
+        return made
+
+    def _refresh(self, key: str, compute: Callable[[], object]) -> None:
+        """Compute behind the caller's back, once at a time for each key."""
+
+        def run() -> None:
+            try:
+                compute()
+            except Exception as error:  # the next caller computes, and gets the error
+                logs.warning("cache.refresh", key=key, reason=str(error))
+            finally:
+                del self._refreshing[key]
+
+        thread = threading.Thread(target=run, name="cache-refresh", daemon=True)
+        if self._refreshing.setdefault(key, thread) is thread:
+            thread.start()
+
+    def _on_corrupt(self, key: str, size: int) -> None:
+        with self.counts.lock:
+            self.counts.corruptions += 1
+        self.tell("corrupt", key, "disk", time.perf_counter_ns(), size, MissReason.CORRUPT)
+
+    def before_fork(self) -> None:
+        """Wait until no thread uses the database."""
+        self.disk.lock.acquire()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process: locks, connection and counts are the parent's."""
+        self.counts = Counts()
+        self.memory.after_fork()
+        self.disk.after_fork()
+        self._flights = Flights(self.folder)
+        self._refreshing = {}
+
+
+_open: "weakref.WeakSet[CacheStore]" = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for store in list(_open):
+        store.close()
+
+
+def _before_fork() -> None:
+    for store in sorted(_open, key=id):
+        store.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for store in _open:
+        store.disk.lock.release()
+
+
+def _after_fork_in_child() -> None:
+    for store in _open:
+        store.after_fork()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -1,0 +1,279 @@
+"""Caches of values of one type: encoded on disk, decoded in memory.
+
+Values are data, never code: JSON or msgpack, behind a tag that names their schema. A value with
+another tag is a miss. What a codec decodes must not be changed by its users, because memory hands
+the same object to all of them.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack
+
+from slipstream.storage import logs
+
+if TYPE_CHECKING:
+    from slipstream.storage.cache.store import CacheStore, Options
+
+K = TypeVar("K")
+V = TypeVar("V")
+T = TypeVar("T")
+K_contra = TypeVar("K_contra", contravariant=True)
+
+
+class Codec(Protocol[V]):
+    """Turns values into bytes and back."""
+
+    def encode(self, value: V) -> bytes:
+        """The bytes of a value."""
+
+    def decode(self, data: bytes | memoryview) -> V:
+        """The value of bytes.
+
+        Raises:
+            ValueError: They are of another schema.
+        """
+
+
+class Cache(Protocol[K_contra, V]):
+    """What a typed cache does."""
+
+    def get(self, key: K_contra) -> V | None:
+        """The value of a key, or None."""
+
+    def get_many(self, keys: Iterable[K_contra]) -> Mapping[Any, V]:
+        """The values of those keys that have one."""
+
+    def set(self, key: K_contra, value: V, **options: "Unpack[Options]") -> bool:
+        """Store a value; whether it is stored."""
+
+    def get_or_compute(
+        self, key: K_contra, compute: Callable[[], V], **options: "Unpack[Options]"
+    ) -> V:
+        """The value of a key, computed by one of all that ask for it when there is none."""
+
+    def delete(self, key: K_contra) -> bool:
+        """Remove a value; false when there was none."""
+
+    def exists(self, key: K_contra) -> bool:
+        """Whether a key has a value."""
+
+
+class TypedCache(Generic[V]):
+    """A `Cache` in a store; made by `CacheStore.typed`."""
+
+    def __init__(
+        self, store: "CacheStore", codec: Codec[V], name: str, key: Callable[[Any], str]
+    ) -> None:
+        self._store, self._codec, self._name, self._key = store, codec, name, key
+
+    def get(self, key: Any) -> V | None:
+        """The value of a key, or None."""
+        return self._find(self._key(key))
+
+    def get_many(self, keys: Iterable[Any]) -> dict[Any, V]:
+        """The values of those keys that have one."""
+        found = {}
+        for key in keys:
+            if (value := self.get(key)) is not None:
+                found[key] = value
+        return found
+
+    def set(self, key: Any, value: V, **options: "Unpack[Options]") -> bool:
+        """Store a value; whether it is stored."""
+        return self._store.set(self._key(key), self._codec.encode(value), **options)
+
+    def get_or_compute(
+        self,
+        key: Any,
+        compute: Callable[[], V],
+        *,
+        stale_seconds: float = 0,
+        **options: "Unpack[Options]",
+    ) -> V:
+        """The value of a key, computed by one of all that ask for it when there is none.
+
+        See `CacheStore.get_or_compute`.
+        """
+        text = self._key(key)
+
+        def made() -> bytes:
+            return self._codec.encode(compute())
+
+        if (value := self._find(text)) is not None:
+            if not self._store.audits():
+                return value
+            return self._codec.decode(
+                self._store.audited(text, self._codec.encode(value), made, options)
+            )
+        data = self._store.compute_missing(text, made, stale_seconds, options)
+        try:
+            return self._codec.decode(data)
+        except ValueError:  # of another schema
+            data = made()
+            self._store.set(text, data, **options)
+            return self._codec.decode(data)
+
+    def delete(self, key: Any) -> bool:
+        """Remove a value; false when there was none."""
+        return self._store.delete(self._key(key))
+
+    def exists(self, key: Any) -> bool:
+        """Whether a key has a value."""
+        return self._store.exists(self._key(key))
+
+    def in_memory(self, key: Any) -> V | None:
+        """The value of a key if memory has it."""
+        start = perf_counter_ns()
+        text = self._key(key)
+        kept = self._store.kept(f"{self._name}\0{text}", self._store.clock())
+        if kept is None:
+            return None
+        self._store.tell("hit", text, "memory", start, kept.size)
+        return kept.value  # type: ignore[no-any-return]
+
+    def _find(self, key: str) -> V | None:
+        start = perf_counter_ns()
+        store = self._store
+        now = store.clock()
+        name = f"{self._name}\0{key}"
+        if (kept := store.kept(name, now)) is not None:
+            store.tell("hit", key, "memory", start, kept.size)
+            return kept.value  # type: ignore[no-any-return]
+        loaded = store.disk.load(key, now)
+        if loaded is not None:
+            try:
+                value = self._codec.decode(loaded.value)
+            except ValueError as error:
+                logs.info("cache.schema", key=key, reason=str(error))
+            else:
+                store.keep(name, value, loaded, now)
+                store.hit_disk(key, loaded, start)
+                return value
+        store.missed(key, start)
+        return None
+
+
+class AsyncCache(Generic[V]):
+    """The same for coroutines: what is not in memory is read, written and waited for in threads."""
+
+    def __init__(self, cache: TypedCache[V]) -> None:
+        """Wrap what `CacheStore.typed` made."""
+        self._cache = cache
+
+    async def get(self, key: Any) -> V | None:
+        """The value of a key, or None."""
+        if (value := self._cache.in_memory(key)) is not None:
+            return value
+        return await _in_thread(lambda: self._cache.get(key))
+
+    async def get_many(self, keys: Iterable[Any]) -> dict[Any, V]:
+        """The values of those keys that have one."""
+        return await _in_thread(lambda: self._cache.get_many(keys))
+
+    async def set(self, key: Any, value: V, **options: "Unpack[Options]") -> bool:
+        """Store a value; whether it is stored."""
+        return await _in_thread(lambda: self._cache.set(key, value, **options))
+
+    async def get_or_compute(
+        self,
+        key: Any,
+        compute: Callable[[], Awaitable[V]],
+        *,
+        stale_seconds: float = 0,
+        **options: "Unpack[Options]",
+    ) -> V:
+        """The value of a key; `compute` runs in the loop of the caller."""
+        import asyncio
+
+        if (value := self._cache.in_memory(key)) is not None:
+            return value
+        loop = asyncio.get_running_loop()
+
+        async def computed() -> V:
+            return await compute()
+
+        def wait() -> V:
+            return asyncio.run_coroutine_threadsafe(computed(), loop).result()
+
+        return await _in_thread(
+            lambda: self._cache.get_or_compute(key, wait, stale_seconds=stale_seconds, **options)
+        )
+
+    async def delete(self, key: Any) -> bool:
+        """Remove a value; false when there was none."""
+        return await _in_thread(lambda: self._cache.delete(key))
+
+    async def exists(self, key: Any) -> bool:
+        """Whether a key has a value."""
+        return await _in_thread(lambda: self._cache.exists(key))
+
+
+async def _in_thread(action: Callable[[], T]) -> T:
+    """What `action` returns, from a thread of its own.
+
+    Not from the loop's pool: when each of its threads waited for a computation that itself needs
+    one, none would ever go on.
+    """
+    import asyncio
+    import threading
+
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if not done.done():  # else the caller was cancelled
+            if error is None:
+                done.set_result(value)  # type: ignore[arg-type]
+            else:
+                done.set_exception(error)
+
+    def run() -> None:
+        value: T | None = None
+        failure: BaseException | None = None
+        try:
+            value = action()
+        except BaseException as error:
+            failure = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, value, failure)
+
+    threading.Thread(target=run, name="cache", daemon=True).start()
+    return await done
+
+
+class _Tagged(NamedTuple):
+    tag: bytes
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes | memoryview], Any]
+
+    def encode(self, value: Any) -> bytes:
+        return self.tag + self.pack(value)
+
+    def decode(self, data: bytes | memoryview) -> Any:
+        size = len(self.tag)
+        if bytes(data[:size]) != self.tag:
+            raise ValueError(f"it is not tagged {self.tag!r}")
+        return self.unpack(memoryview(data)[size:])
+
+
+def json_codec(tag: str) -> Codec[Any]:
+    """Values of what JSON knows; `tag` names their schema and its version."""
+    import json
+
+    def pack(value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+    return _Tagged(f"json:{tag}\n".encode(), pack, lambda data: json.loads(bytes(data)))
+
+
+def msgpack_codec(tag: str) -> Codec[Any]:
+    """Values of what msgpack knows, lists as tuples; `tag` names their schema and its version."""
+    import msgpack
+
+    def unpack(data: bytes | memoryview) -> Any:
+        try:
+            return msgpack.unpackb(data, use_list=False, strict_map_key=False)
+        except (msgpack.UnpackException, TypeError) as error:
+            raise ValueError(str(error)) from error
+
+    return _Tagged(f"msgpack:{tag}\n".encode(), msgpack.packb, unpack)

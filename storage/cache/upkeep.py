@@ -1,0 +1,170 @@
+"""Care of the disk tier: what there is, whether it is what was stored, and what can go."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from slipstream.storage.cache import evict, flight, rows, values
+from slipstream.storage.cache.data import Cleaned, DiskStats, OperationStats, Verified
+from slipstream.storage.cache.database import FILE, Database, is_damage
+from slipstream.storage.cache.disk import Disk
+
+STEP = 200  # entries between which others can write
+LEFT_SECONDS = 3600  # after which a temporary file is nobody's any more
+VACUUM_PAGES = 10_000
+
+
+def disk_stats(disk: Disk) -> DiskStats:
+    """What is on disk; limits and hits are the caller's to fill in."""
+
+    def ages(connection: sqlite3.Connection) -> tuple[int, int]:
+        select = "SELECT created_ns FROM entries ORDER BY id {} LIMIT 1"
+        oldest = connection.execute(select.format("ASC")).fetchone()
+        newest = connection.execute(select.format("DESC")).fetchone()
+        return (oldest or (0,))[0], (newest or (0,))[0]
+
+    entries, size = disk.read(rows.totals, (0, 0))
+    oldest, newest = disk.read(ages, (0, 0))
+    damaged = 0
+    with suppress(OSError):
+        damaged = len(list(disk.folder.glob("damaged-*.db")))
+    return DiskStats(entries, size, 0, 0, 0, oldest, newest, _on_disk(disk.folder), damaged)
+
+
+def by_operation(disk: Disk) -> list[OperationStats]:
+    """Entries and bytes by the second part of their keys, the largest first."""
+    found = disk.read(
+        lambda connection: connection.execute(
+            "WITH parts(rest, size) AS (SELECT CASE instr(key, '::') WHEN 0 THEN ''"
+            " ELSE substr(key, instr(key, '::') + 2) || '::' END, size FROM entries)"
+            " SELECT substr(rest, 1, max(instr(rest, '::') - 1, 0)) AS operation, count(*),"
+            " sum(size) FROM parts GROUP BY operation ORDER BY sum(size) DESC, operation"
+        ).fetchall(),
+        [],
+    )
+    return [OperationStats(*row) for row in found]
+
+
+def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verified:
+    """Read every value, and remove those that are not what was stored."""
+    checked = size = 0
+    corrupt: list[str] = []
+    if not disk.read(_whole, True):
+        disk.begin_anew()
+        return Verified(0, 0, (), True)
+    total = disk.read(rows.totals, (0, 0))[0]
+    last = -1
+    while found := disk.read(lambda connection, last=last: _after(connection, last), []):
+        for last, key, value, checksum, created, its_size, file in found:
+            checked += 1
+            size += its_size
+            if not _is_whole(disk.folder, key, value, checksum, its_size, file):
+                corrupt.append(key)
+                disk.evict_corrupt(key, checksum, created, its_size)
+        if progress is not None:
+            progress(checked, max(total, checked))
+    disk.write((), _mend_totals, None)
+    return Verified(checked, size, tuple(corrupt), False)
+
+
+def clean(disk: Disk, now: int) -> Cleaned:
+    """Remove what expired, files that no entry names, and left-over files; finish what was killed.
+
+    Each step is a transaction of its own, so that others can work meanwhile.
+    """
+    disk.write_accesses()
+    before = _on_disk(disk.folder)
+    expired = 0
+    while gone := disk.write((), lambda base: _expire(base, now), 0):
+        expired += gone
+    disk.write((), _forget, None)
+    files = disk.write((), lambda base: _remove_orphans(disk.folder, base.connection), 0)
+    files += flight.remove_left(disk.folder)
+    disk.read(_give_back, None)
+    return Cleaned(expired, files, max(0, before - _on_disk(disk.folder)))
+
+
+def _whole(connection: sqlite3.Connection) -> bool:
+    """Whether SQLite finds its pages and indexes in order."""
+    try:
+        return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+    except sqlite3.Error as error:
+        if is_damage(error):
+            return False
+        raise
+
+
+def _after(connection: sqlite3.Connection, last: int) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT id, key, value, checksum, created_ns, size, file FROM entries WHERE id > ?"
+        " ORDER BY id LIMIT ?",
+        (last, STEP),
+    ).fetchall()
+
+
+def _is_whole(
+    folder: Path, key: str, value: bytes | memoryview | None, checksum: bytes, size: int,
+    file: str | None,
+) -> bool:  # fmt: skip
+    try:
+        if file is not None:
+            value = values.read(folder, file, size)
+        return value is not None and values.checksum(key, value) == checksum
+    except (TypeError, ValueError):  # a damaged row is of any type
+        return False
+
+
+def _mend_totals(base: Database) -> None:
+    base.connection.execute(
+        "UPDATE totals SET (entries, bytes) ="
+        " (SELECT count(*), coalesce(sum(size), 0) FROM entries) WHERE id = 1"
+    )
+
+
+def _expire(base: Database, now: int) -> int:
+    gone = evict.remove_expired(base.connection, now, STEP)
+    base.dropped += [entry.file for entry in gone]
+    return len(gone)
+
+
+def _forget(base: Database) -> None:
+    rows.forget_tombstones(base.connection)
+    base.generations.mend()
+
+
+def _remove_orphans(folder: Path, connection: sqlite3.Connection) -> int:
+    """Remove files that no entry names. The lock is held: nobody is about to name one."""
+    named = {name for (name,) in connection.execute("SELECT file FROM entries WHERE file NOT NULL")}
+    removed = 0
+    long_ago = time.time() - LEFT_SECONDS
+    for path in _files(folder / values.FOLDER):
+        with suppress(OSError):
+            left = values.is_new(path) and path.stat().st_mtime < long_ago
+            if left or not (values.is_new(path) or path.name in named):
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _give_back(connection: sqlite3.Connection) -> None:
+    """Copy the log into the database, and cut free pages off."""
+    connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            yield Path(parent, name)
+
+
+def _on_disk(folder: Path) -> int:
+    size = 0
+    for path in [*folder.glob(f"{FILE}*"), *_files(folder / values.FOLDER)]:
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size
