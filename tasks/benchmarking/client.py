@@ -4,7 +4,7 @@ Reading JSON, storing and showing happen in the process that started it, so that
 measurement. It is told what to do in frames on standard input, and tells what happened on standard
 output; a thread for each, so that the loop never waits for a pipe.
 
-    ["open", id, connect, read]       seconds of waiting; answered by ["ready"]
+    ["open", id, connect, read, addresses]   seconds of waiting; answered by ["ready"]
     ["add", key, at, url, headers, body]   at: ns after the start, None in a closed loop
     ["go", start, slots, ramp]        ns; slots 0: open loop
     ["cut"]                           end what is under way; answered by ["idle", …]
@@ -50,9 +50,9 @@ class Client:
     async def hear(self, message: list[Any]) -> None:
         """Do what a frame asks for."""
         match message:
-            case ["open", number, connect, read]:
+            case ["open", number, connect, read, addresses]:
                 self.number = number
-                self.session = make_session(Waits(connect, read))
+                self.session = make_session(Waits(connect, read), addresses)
                 self.tell(["ready"])
             case ["add", key, at, url, headers, body]:
                 request = Prepared(url, tuple((name, value) for name, value in headers), body)

@@ -24,12 +24,13 @@ class Clients:
     """Client processes, ready to send.
 
     `heard` holds what they tell: the number of the process and the message, or None where the
-    process has ended.
+    process has ended; `ended` the numbers of those.
     """
 
     def __init__(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
         self.processes = processes
         self.heard: asyncio.Queue[tuple[int, list[Any] | None]] = asyncio.Queue()
+        self.ended: set[int] = set()
         self._readers = [
             asyncio.create_task(self._read(number, process))
             for number, process in enumerate(processes)
@@ -43,14 +44,18 @@ class Clients:
         """The processes' ids."""
         return [process.pid for process in self.processes]
 
-    async def open(self, waits: Waits) -> None:
+    async def open(self, waits: Waits, addresses: Sequence[str] = ()) -> None:
         """Make the processes ready.
+
+        Args:
+            waits: How long requests wait.
+            addresses: Where to connect, whatever the host's name; empty: as it resolves.
 
         Raises:
             SlipError: One did not start.
         """
         for number in range(len(self)):
-            self.tell(number, ["open", number, waits.connect, waits.read])
+            self.tell(number, ["open", number, waits.connect, waits.read, list(addresses)])
         async with asyncio.timeout(START_SECONDS):
             for _ in self.processes:
                 if (await self.heard.get())[1] is None:
@@ -92,6 +97,7 @@ class Clients:
                 message = frames.unpack(await process.stdout.readexactly(size))
                 self.heard.put_nowait((number, message))
         except asyncio.IncompleteReadError:
+            self.ended.add(number)
             self.heard.put_nowait((number, None))
 
 

@@ -6,12 +6,14 @@ looked into before it has ended.
 """
 
 import asyncio
+import socket
 import ssl
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.model import Exchange, Prepared, clock
@@ -32,6 +34,32 @@ class Waits(NamedTuple):
     read: float = 120.0
 
 
+class Checked(AbstractResolver):
+    """Gives every host the addresses that the mode was checked against, whatever its name says."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses."""
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
 class Sent:
     """What tracing tells of one request."""
 
@@ -42,13 +70,20 @@ class Sent:
         self.reused = False
 
 
-def make_session(waits: Waits) -> aiohttp.ClientSession:
-    """A session that opens as many connections as there are requests under way."""
+def make_session(waits: Waits, addresses: Sequence[str] = ()) -> aiohttp.ClientSession:
+    """A session that opens as many connections as there are requests under way.
+
+    Args:
+        waits: How long requests wait.
+        addresses: Where to connect, whatever the host's name; empty: as the system resolves it.
+    """
     trace = aiohttp.TraceConfig()
     trace.on_request_chunk_sent.append(_chunk_sent)
     trace.on_connection_reuseconn.append(_reused)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=600),
+        connector=aiohttp.TCPConnector(
+            limit=0, ttl_dns_cache=600, resolver=Checked(addresses) if addresses else None
+        ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=waits.connect, sock_read=waits.read),
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
@@ -91,12 +126,12 @@ async def exchange(
                         fault, detail = Fault.MALFORMED, f"more than {MAX_BODY} bytes"
                         response.close()
                         break
-        except aiohttp.ServerDisconnectedError as error:
-            if again and sent.reused:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if again and sent.reused and not status:
                 # The server had closed an idle connection: no word on this request.
                 sent.reused = False
                 continue
-            fault, detail = Fault.CLOSED_EARLY, str(error)
+            fault, detail = named(error, begun=bool(times))
         except asyncio.CancelledError:
             fault = Fault.CUT_OFF
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

@@ -176,18 +176,18 @@ async def _cut(clients: Clients, receive: Callable[[Exchange], bool]) -> array[i
     """End what is under way; what had ended by itself still counts."""
     clients.tell_all(["cut"])
     lags: array[int] = array("q")
-    busy = len(clients)
+    busy = set(range(len(clients))) - clients.ended
     try:
         async with asyncio.timeout(CUT_SECONDS):
             while busy:
-                _number, message = await clients.heard.get()
+                number, message = await clients.heard.get()
                 if message is None:
-                    busy -= 1
+                    busy.discard(number)
                 elif message[0] == "done":
                     receive(from_row(message[1:]))
                 elif message[0] == "idle":
                     lags.extend(processes.lags(message))
-                    busy -= 1
+                    busy.discard(number)
     except TimeoutError as error:
         raise SlipError("A client process does not end; try again.") from error
     return lags
