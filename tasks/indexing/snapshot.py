@@ -251,9 +251,14 @@ class Source:
         if not self._git:
             return ()
         own, common = self._git.folder, self._git.common
-        branch = f"{common}/refs/heads/{self._last[2].branch}" if self._last else own
-        paths = (f"{own}/HEAD", f"{own}/index", f"{common}/packed-refs", branch)
-        return tuple(_stamp(path) for path in (*paths, f"{common}/reftable/tables.list"))
+        try:
+            with open(f"{own}/HEAD", "rb") as file:
+                head = os.fsdecode(file.read(4096)).strip()
+        except OSError:
+            head = ""
+        branch = f"{common}/{head.removeprefix('ref: ')}"
+        paths = (branch, f"{own}/index", f"{common}/packed-refs", f"{common}/reftable/tables.list")
+        return head, *map(_stamp, paths)
 
 
 def folder_digest(path: str) -> str:
