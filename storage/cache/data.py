@@ -1,4 +1,7 @@
-"""What the cache takes and gives back. Times are UTC, in nanoseconds since 1970; sizes are bytes."""
+"""What the cache takes and gives back.
+
+Times are UTC, in nanoseconds since 1970; sizes are in bytes.
+"""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -66,7 +69,7 @@ class Miss(NamedTuple):
 class Removed(NamedTuple):
     """What a removal took away, or would take."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # of entries, not the method of tuples
     bytes: int
 
 

@@ -51,7 +51,7 @@ class Disk:
         folder: Path,
         clock: Callable[[], int],
         corrupted: Callable[[str, int], None],
-        reopened: Callable[[], None],
+        reopened: Callable[[], object],
     ) -> None:
         """Nothing is opened before it is needed.
 
@@ -109,7 +109,8 @@ class Disk:
                 if file is not None:
                     value = values.read(self.folder, file, size)
                 if value is None or values.checksum(key, value) != checksum:
-                    return self.evict_corrupt(key, checksum, created, size)
+                    self.evict_corrupt(key, checksum, created, size)
+                    return None
                 if sliding:
                     expires = self._slide(database, key, now, expires, accessed, sliding)
                 elif -NOTED_NS < now - accessed < NOTED_NS:
@@ -126,7 +127,8 @@ class Disk:
             except UnicodeEncodeError:  # half a surrogate pair: a key that cannot be stored
                 return None
             except (TypeError, ValueError, OverflowError):  # a damaged row is of any type
-                return self.evict_corrupt(key, None, None, 0)
+                self.evict_corrupt(key, None, None, 0)
+                return None
             except FAULTS as error:
                 self._fault(error, database, reading=True)
                 return None
@@ -342,7 +344,8 @@ class Disk:
             database.dropped += [entry.file for entry in gone]
             return gone
 
-        if self.write(slots_of([key]), take, []):
+        nothing: list[rows.Gone] = []
+        if self.write(slots_of([key]), take, nothing):
             logs.warning("cache.corrupt", key=key, size=size)
             self._corrupted(key, size)
 

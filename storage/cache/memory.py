@@ -86,7 +86,7 @@ class Memory:
         return removed
 
     def after_fork(self) -> None:
-        """Begin counting anew in a child process, where another thread may seem to hold the lock."""
+        """Begin counting anew in a child process; the lock may be held by a thread it lacks."""
         self._lock = Lock()
         self.hits = 0
 

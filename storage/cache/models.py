@@ -95,8 +95,8 @@ def schema_sql() -> str:
     """The text of `schema.sql`."""
     from sqlalchemy.dialects import sqlite
 
-    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
-    statements = []
+    dialect = sqlite.dialect()
+    statements: list[CreateTable | CreateIndex] = []
     for table in METADATA.sorted_tables:
         statements.append(CreateTable(table))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))

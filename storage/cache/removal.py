@@ -34,8 +34,7 @@ def remove(
         cascade: What depends on them goes too.
         progress: Told after each step how many of how many are done.
     """
-    find = choose.cascade if cascade else choose.find
-    keys = disk.read(lambda connection: find(connection, choice), [])
+    keys = _keys(disk, choice, cascade)
     slots = (ALL,) if named is None else slots_of({*named, *keys})
     for first in range(0, len(keys) or 1, STEP):
         step = keys[first : first + STEP]
@@ -52,8 +51,7 @@ def remove(
 
 def count(disk: Disk, choice: choose.Choice, cascade: bool) -> tuple[int, int]:
     """Entries and bytes that `remove` would remove."""
-    find = choose.cascade if cascade else choose.find
-    keys = json.dumps(disk.read(lambda connection: find(connection, choice), []))
+    keys = json.dumps(_keys(disk, choice, cascade))
     return disk.read(
         lambda connection: connection.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM entries"
@@ -62,6 +60,12 @@ def count(disk: Disk, choice: choose.Choice, cascade: bool) -> tuple[int, int]:
         ).fetchone(),
         (0, 0),
     )
+
+
+def _keys(disk: Disk, choice: choose.Choice, cascade: bool) -> list[str]:
+    find = choose.cascade if cascade else choose.find
+    none: list[str] = []
+    return disk.read(lambda connection: find(connection, choice), none)
 
 
 def choose_some(

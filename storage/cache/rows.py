@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from slipstream.storage.cache import values
 from slipstream.storage.cache.data import Entry, MissReason
@@ -177,9 +177,8 @@ def entries(
     return [_entry(connection, row) for row in rows]
 
 
-def _entry(connection: sqlite3.Connection, row: Sequence[object]) -> Entry:
+def _entry(connection: sqlite3.Connection, row: Sequence[Any]) -> Entry:
     *fields, checksum, file, links = row
-    assert isinstance(checksum, bytes)
     tags: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     if links:
@@ -190,7 +189,7 @@ def _entry(connection: sqlite3.Connection, row: Sequence[object]) -> Entry:
             "SELECT parent FROM dependencies WHERE child = ? ORDER BY parent", key
         )
         parents = tuple(parent for (parent,) in found)
-    return Entry(*fields, checksum.hex(), file or "", tags, parents)  # type: ignore[arg-type]
+    return Entry._make((*fields, checksum.hex(), file or "", tags, parents))
 
 
 def alive(created: int, expires: int, now: int, grace: int = 0) -> bool:

@@ -37,6 +37,7 @@ def disk_stats(disk: Disk) -> DiskStats:
 
 def by_operation(disk: Disk) -> list[OperationStats]:
     """Entries and bytes by the second part of their keys, the largest first."""
+    nothing: list[tuple[str, int, int]] = []
     found = disk.read(
         lambda connection: connection.execute(
             "WITH parts(rest, size) AS (SELECT CASE instr(key, '::') WHEN 0 THEN ''"
@@ -44,7 +45,7 @@ def by_operation(disk: Disk) -> list[OperationStats]:
             " SELECT substr(rest, 1, max(instr(rest, '::') - 1, 0)) AS operation, count(*),"
             " sum(size) FROM parts GROUP BY operation ORDER BY sum(size) DESC, operation"
         ).fetchall(),
-        [],
+        nothing,
     )
     return [OperationStats(*row) for row in found]
 
@@ -58,8 +59,9 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
         return Verified(0, 0, (), True)
     total = disk.read(rows.totals, (0, 0))[0]
     last = -1
-    while found := disk.read(lambda connection, last=last: _after(connection, last), []):
-        for last, key, value, checksum, created, its_size, file in found:
+    while found := _after(disk, last):
+        for number, key, value, checksum, created, its_size, file in found:
+            last = number
             checked += 1
             size += its_size
             if not _is_whole(disk.folder, key, value, checksum, its_size, file):
@@ -98,12 +100,16 @@ def _whole(connection: sqlite3.Connection) -> bool:
         raise
 
 
-def _after(connection: sqlite3.Connection, last: int) -> list[tuple[Any, ...]]:
-    return connection.execute(
-        "SELECT id, key, value, checksum, created_ns, size, file FROM entries WHERE id > ?"
-        " ORDER BY id LIMIT ?",
-        (last, STEP),
-    ).fetchall()
+def _after(disk: Disk, last: int) -> list[tuple[Any, ...]]:
+    nothing: list[tuple[Any, ...]] = []
+    return disk.read(
+        lambda connection: connection.execute(
+            "SELECT id, key, value, checksum, created_ns, size, file FROM entries WHERE id > ?"
+            " ORDER BY id LIMIT ?",
+            (last, STEP),
+        ).fetchall(),
+        nothing,
+    )
 
 
 def _is_whole(
