@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PATH_WEIGHT = 2  # occurrences of a path's words in each chunk of its file
+PATH_WEIGHT = 1  # occurrences of a path's words in each chunk of its file
 MOST_TIMES = 255  # a term's occurrences in a chunk are told up to here
 
 SMALL = 30_000  # postings; plain Python turns them around in the time numpy takes to be imported

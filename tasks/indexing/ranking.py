@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from slipstream.tasks.indexing.view import View
 
-SATURATION = 1.2  # k1: how soon further occurrences of a term stop to count
+SATURATION = 0.9  # k1: how soon further occurrences of a term stop to count
 LENGTH_SHARE = 0.5  # b: how much a long chunk is held against it, 0 to 1
 
 FUSION = 60  # k: the larger, the less the first places differ from the next

@@ -1,8 +1,8 @@
 """Terms of source code: what a chunk is found by, packed for merging without parsing.
 
 A token is a run of letters, digits and `_`. Its terms are the whole identifier in lower case
-without `_`, so that `parse_header` and `parseHeader` are one, and its words, the plural made
-singular: `parse`, `header`. A term is known by the xxh3-64 of its text, nothing else is kept.
+without `_`, so that `parse_headers` and `parseHeaders` are one, its words, and their singular:
+`parse`, `headers`, `header`. A term is known by the xxh3-64 of its text, nothing else is kept.
 
 Packed, in the byte order of the machine (a cache stays on its machine)::
 
@@ -23,18 +23,17 @@ import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from xxhash import xxh3_64_digest
 
 from slipstream.tasks.indexing.model import Chunk, Symbol
 
-VERSION = 1
+VERSION = 2
 """Bump when the terms of any text or their packed form change."""
 
 NAME_WEIGHT = 4  # further occurrences of the words of a definition's name
-DOC_WEIGHT = 2  # of the first sentence of its docstring
+DOC_WEIGHT = 4  # of the first sentence of its docstring
 SCOPE_WEIGHT = 1  # of the classes it stands in
 
 LONGEST_TOKEN = 64  # bytes; longer ones are data: hashes, base64
@@ -168,23 +167,18 @@ def tokens(text: str) -> list[bytes]:
 
 
 def query_terms(query: str) -> list[str]:
-    """List the terms to look for, each once.
-
-    Words that stand beside each other are looked for as one identifier as well.
-    """
-    found = tokens(query)
-    found += [left + b"_" + right for left, right in pairwise(found)]
-    terms = (term for token in found for term in token_terms(token))
-    return list(dict.fromkeys(terms))
+    """List the terms to look for, each once."""
+    return list(dict.fromkeys(term for token in tokens(query) for term in token_terms(token)))
 
 
 def token_terms(token: bytes) -> list[str]:
-    """List the terms of one token: the whole, then its words."""
+    """List the terms of one token: the whole, its words, and the singular of words."""
     if len(token) > LONGEST_TOKEN or (token.isdigit() and len(token) > LONGEST_NUMBER):
         return []
     text = token.decode("utf-8", "replace")
     if text.isascii() and text.isalpha() and (text.islower() or text.isupper()):
-        return [singular(text.lower())] if len(text) > 1 else []
+        word = text.lower()
+        return list(dict.fromkeys((word, singular(word)))) if len(text) > 1 else []
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     terms: list[str] = []
@@ -193,6 +187,7 @@ def token_terms(token: bytes) -> list[str]:
         parts = [part.lower() for part in words(word)]
         if parts != [whole]:
             terms.append(whole)
+        terms += parts
         terms += map(singular, parts)
     # One letter says too little: it is in every second chunk.
     return [term for term in dict.fromkeys(terms) if len(term) > 1][:MOST_TERMS]
