@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from slipstream.storage.cache.data import Item
+from slipstream.storage.cache import Item
 from slipstream.tasks.indexing import keys, language, pack, parse, segment, skip
 from slipstream.tasks.indexing.languages import PARSED
 from slipstream.tasks.indexing.model import Files, SkipReason
