@@ -6,11 +6,9 @@ import asyncio
 from typing import Any, Literal
 
 from prefect import flow, task
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.task_engine import TaskRunTimeoutError
-from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel, Field
 
+from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.summarization.files import (
     check_type,
@@ -21,9 +19,6 @@ from slipstream.tasks.summarization.files import (
 
 AT_ONCE = 2
 """Logs that are summarised at the same time: the work is bound by the cores, not by waiting."""
-RETRIES = 3
-BACKOFF = exponential_backoff(backoff_factor=1)  # seconds: 1, 2, 4
-JITTER = 0.5
 FIND_SECONDS, LOG_SECONDS = 120, 600
 TAG = "slipstream-summarize"
 """`prefect concurrency-limit create slipstream-summarize N` bounds it over all flows."""
@@ -38,15 +33,6 @@ class SummarizeParameters(BaseModel):
     type: str = Field("", description="Type of output; empty: told by the content.")
     profile: Literal["summary", "cli", "llm"] = Field("summary", description="How long.")
     max_bytes: int | None = Field(None, ge=1024, le=1048576, description="Bytes of one summary.")
-
-
-def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure is worth another try.
-
-    A disk, a network folder or a connection may recover. A wrong parameter or a missing file, a
-    mistake of ours or a log that took too long will not.
-    """
-    return isinstance(state.data, OSError) and not isinstance(state.data, TaskRunTimeoutError)
 
 
 @task(

@@ -1,0 +1,132 @@
+"""The flow `invalidate-cache`: removes what is chosen from the cache; warms it again if asked."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow, task
+from prefect.events import emit_event
+from pydantic import BaseModel, Field, model_validator
+
+from slipstream.flows.open_store import flow_store
+from slipstream.flows.result_storage import JsonSerializer
+from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
+from slipstream.flows.warm_cache import WarmParameters, warm_cache
+from slipstream.storage import audit, database, logs, paths
+from slipstream.storage.errors import SlipError
+from slipstream.tasks.indexing.snapshot import open_source
+
+if TYPE_CHECKING:
+    from slipstream.storage.cache import CacheStore
+
+FULL_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+REMOVE_SECONDS = 600
+TAG = "slipstream-invalidate"
+ACTION = "cache.invalidate"
+"""In the audit log."""
+EVENT = "slipstream.cache-invalidated"
+"""For automations of Prefect's."""
+
+
+class InvalidateParameters(BaseModel):
+    """Which entries go: those for which all that is given holds."""
+
+    keys: list[str] | None = Field(None, min_length=1, description="These keys.")
+    prefix: str | None = Field(None, min_length=1, description="What keys begin with.")
+    glob: str | None = Field(None, min_length=1, description="A pattern of whole keys.")
+    tag: str | None = Field(None, min_length=1, description="A tag of the entry.")
+    producer: str | None = Field(None, min_length=1, description="What computed it.")
+    commit: str | None = Field(
+        None, min_length=1, description="A commit, branch or tag of `warm.path`: what is of it."
+    )
+    cascade: bool = Field(True, description="What depends on a removed entry goes too.")
+    dry_run: bool = Field(False, description="Count, and remove nothing.")
+    warm_again: bool = Field(False, description="Index the repository again afterwards.")
+    warm: WarmParameters = Field(default_factory=WarmParameters)  # type: ignore[arg-type]
+
+    @model_validator(mode="after")
+    def _something_is_chosen(self) -> InvalidateParameters:
+        if not self.chosen:
+            raise ValueError("name what is to go: keys, prefix, glob, tag, producer or commit")
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What was given of the filters."""
+        names = ("keys", "prefix", "glob", "tag", "producer", "commit")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@task(
+    name="remove-entries",
+    task_run_name="remove {parameters.chosen}",
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=may_pass,
+    timeout_seconds=REMOVE_SECONDS,
+    tags=[TAG],
+    persist_result=False,
+)
+async def remove(parameters: InvalidateParameters) -> dict[str, int]:
+    """Remove the chosen entries, and write it into the audit log."""
+    return await asyncio.to_thread(_remove, parameters)
+
+
+@flow(
+    name="invalidate-cache",
+    flow_run_name="invalidate {parameters.chosen}",
+    persist_result=False,
+    result_serializer=JsonSerializer(),
+)
+async def invalidate_cache(parameters: InvalidateParameters) -> dict[str, Any]:
+    """Remove entries, and warm the cache again if that is asked.
+
+    Returns:
+        How many `entries` were, or would be, removed, and their `bytes`; and `warmed`, the report
+        of the flow `warm-cache`.
+
+    Raises:
+        NotFoundError: There is no such commit.
+        UsageError: The glob is none.
+    """
+    report: dict[str, Any] = dict(await remove(parameters))
+    if not parameters.dry_run:
+        resource = {"prefect.resource.id": "slipstream.cache"}
+        emit_event(EVENT, resource=resource, payload={**parameters.chosen, **report})
+        if parameters.warm_again:
+            report["warmed"] = await warm_cache(parameters.warm)
+    return report
+
+
+def _remove(parameters: InvalidateParameters) -> dict[str, int]:
+    store = flow_store()
+    options = parameters.chosen
+    if commit := options.pop("commit", None):
+        found = _of_commit(store, commit, parameters.warm.path)
+        options["keys"] = sorted(found.intersection(options.get("keys", found)))
+    removed = store.remove(**options, cascade=parameters.cascade, dry_run=parameters.dry_run)
+    report = {"entries": removed.count, "bytes": removed.bytes}
+    if not parameters.dry_run:
+        try:
+            with closing(database.connect(paths.home())) as connection:
+                detail = {**parameters.chosen, "entries": removed.count}
+                audit.record(connection, ACTION, str(parameters.chosen), removed.bytes, detail)
+        except (SlipError, OSError, sqlite3.Error) as error:  # it is removed all the same
+            logs.warning("audit.not_written", action=ACTION, error=str(error))
+    return report
+
+
+def _of_commit(store: CacheStore, commit: str, path: str) -> set[str]:
+    """Keys of what was computed for a commit, its dirty states among them.
+
+    Raises:
+        NotFoundError: The repository has no such commit.
+    """
+    if not FULL_NAME.fullmatch(commit):  # of one that is gone too
+        commit = open_source(path, commit).snapshot().commit
+    return {*store.keys(tag=f"commit:{commit}"), *store.keys(glob=f"*::*::{commit}*::*")}

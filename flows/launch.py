@@ -1,0 +1,59 @@
+"""Runs a flow in this process, for a command: parameters as data, its result as data.
+
+Prefect reads its settings when it is first imported, so that nothing of it is imported before they
+are set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from slipstream.flows import environment
+from slipstream.storage.paths import home
+
+
+def has_server() -> bool:
+    """Whether a server is set; without one a run starts a temporary one, which takes a while."""
+    return bool(os.environ.get("PREFECT_API_URL"))
+
+
+def run_warm(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the flow `warm-cache`.
+
+    Args:
+        parameters: Of `WarmParameters`; what is left out has its default.
+
+    Returns:
+        What is in the index; see `batches.publish`. How many `batches` there were, and how many
+        chunks were `embedded`.
+
+    Raises:
+        SlipError: As the flow says.
+        ValueError: A parameter is wrong.
+    """
+    environment.prepare(home())
+    from slipstream.flows.warm_cache import WarmParameters, warm_cache
+
+    return asyncio.run(warm_cache(WarmParameters.model_validate(parameters)))
+
+
+def run_invalidate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the flow `invalidate-cache`.
+
+    Args:
+        parameters: Of `InvalidateParameters`; what is left out has its default.
+
+    Returns:
+        How many `entries` were removed and their `bytes`; `warmed`: as from `run_warm`, if asked.
+
+    Raises:
+        SlipError: As the flow says.
+        ValueError: A parameter is wrong.
+    """
+    environment.prepare(home())
+    from slipstream.flows.invalidate_cache import InvalidateParameters, invalidate_cache
+
+    return asyncio.run(invalidate_cache(InvalidateParameters.model_validate(parameters)))
