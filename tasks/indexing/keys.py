@@ -9,9 +9,9 @@ outside git. Subject and digest are SHA-256 over the inputs: each with its type 
 it, so that no two lists of inputs look the same, and named and sorted, so that their order is
 nothing. A key is ASCII, URL-safe and at most 256 characters, and is the same on every platform.
 
-`operations.py` says of each operation what its value depends on, and why. An input that is not listed
-there, or is missing, makes no key: a value without a key is computed and not kept, which is slower
-and never wrong.
+`operations.py` says of each operation what its value depends on, and why. An input that is not
+listed there, or is missing, makes no key: a value without a key is computed and not kept, which is
+slower and never wrong.
 """
 
 import hashlib

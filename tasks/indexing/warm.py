@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from slipstream.storage import logs
 from slipstream.storage.config.load import load
-from slipstream.tasks.indexing import artefacts, language, pack, pool, references, segment, view
+from slipstream.tasks.indexing import artefacts, language, pack, references, segment, view
 from slipstream.tasks.indexing.artefacts import Wanted
 from slipstream.tasks.indexing.model import Files, SkipReason, Snapshot
 from slipstream.tasks.indexing.segment import Segment
@@ -168,6 +168,8 @@ def index_batch(
         progress: Told after each group that was stored.
         workers: Processes that parse; 0: as configured.
     """
+    from slipstream.tasks.indexing import pool  # nothing is missing most of the time
+
     settings = load().config.index
     work = _Work(store, settings.max_file_bytes, len(batch), progress)
     start = os.getpid() % (len(batch) or 1)
