@@ -31,6 +31,8 @@ _CALLBACKS = 5_000
 _CALLBACKS_PER_KB = 250
 
 _TYPES = frozenset(("class", "enum", "interface", "struct", "trait", "scope"))
+_LOCAL = ("constant", "property", "variable")
+_WITHIN = ("value", "right", "type")  # fields of a definition that may hold its body
 _CODE = frozenset(("constructor", "function", "method"))
 
 _FIRST_STRING = re.compile(
@@ -42,6 +44,7 @@ _POSITION = itemgetter(0, 1, 2)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _SENTENCE = re.compile(r".*?[.!?](?=\s|$)|.*?[。！？]")
 _GENERIC = re.compile(r"<[^<>]*>")
+_QUOTES = b"\"'`<>"
 _MARKS = "/*!#-=~+;%<>|\\ \t\r"
 
 
@@ -126,7 +129,7 @@ def find(language: str, data: bytes, starts: Sequence[int]) -> Found:
             definitions[start] = (pattern, captures["it"][0], name, scope[0] if scope else None)
     symbols, depths = _symbols(grammar, data, starts, list(definitions.values()))
     references = {
-        name.decode("utf-8", "replace"): sorted(at)
+        name.strip(_QUOTES).decode("utf-8", "replace"): sorted(set(at))
         for name, at in lines.items()
         if len(name) <= MAX_NAME
     }
@@ -182,6 +185,8 @@ def _symbols(
         while within.end < end or (within.end == end and within.start == start):
             around.pop()
             within = around[-1]
+        if within.kind == "constructor" and grammar.kinds[pattern] == "property":
+            within = around[-2]  # a parameter that makes a property
         qualifier, name = _name(data[name_start:name_end], about.separator)
         if scope:
             qualifier = _name(data[scope.start_byte : scope.end_byte], about.separator)[1]
@@ -197,11 +202,20 @@ def _symbols(
             continue
         around.append(_Open(start, end, path, name, kind, depth + 1))
         first = _first(it, about.annotations) if about.annotations else it
-        row, body = first.start_point[0], _body(it, about)
-        signature = _signature(data, starts[row], first.start_byte, body or end)
+        row = first.start_point[0]
+        head, head_end = first.start_byte, starts[row + 1]
+        body = 0
+        if kind != "heading":
+            body = _body(it, about)
+            head_end = body or end
+        line = starts[row]
+        leads = line == head or data[line:head].isspace()
+        if not leads and _WORDS.fullmatch(data, line, head):
+            leads, head = True, line
         doc = _docstring(data, body) if body and about.docstring else ""
-        if not doc:
+        if leads and not doc:
             doc = _comment_above(data, starts, it.start_point[0], about)
+        signature = _signature(data, head, head_end)
         symbol = Symbol(name, kind, in_scope, signature, row + 1, _last_row(it) + 1, doc)
         symbols.append((symbol, depth))
     symbols.sort(key=lambda found: found[0].start)  # annotations may have moved some
@@ -217,7 +231,7 @@ def _name(raw: bytes, separator: str) -> tuple[str, str]:
     name = raw[:MAX_NAME].decode("utf-8", "ignore")
     if name.isidentifier():
         return "", name
-    name = " ".join(name.split())
+    name = " ".join(name.split()).strip("\"'`[]")
     if separator and separator in name and "operator" not in name:
         while (plain := _GENERIC.sub("", name)) != name:
             name = plain
@@ -229,9 +243,9 @@ def _name(raw: bytes, separator: str) -> tuple[str, str]:
 def _kind(kind: _Role, name: str, within: _Open, qualifier: str, about: Description) -> _Role:
     """What a definition is where it stands; empty: a local variable, which is not kept."""
     in_type = within.kind in _TYPES or (qualifier != "" and within.kind not in _CODE)
-    if kind in ("variable", "constant"):
-        if within.kind in _CODE:
-            return ""
+    if kind in _LOCAL and within.kind in _CODE:
+        return ""
+    if kind == "variable":
         return "field" if in_type else "constant" if name.isupper() else kind
     if kind == "function" and in_type:
         kind = "method"
@@ -254,16 +268,19 @@ def _first(node: "Node", annotations: frozenset[str]) -> "Node":
 
 def _body(node: "Node", about: Description) -> int:
     """The byte where a definition's head ends; 0: it has no body."""
-    if about.bodies:
-        for child in node.children:
-            if child.type in about.bodies:
-                return child.start_byte
-        return 0
-    body = node.child_by_field_name(about.body)
+    body = node.child_by_field_name("body")
     if body is None:
-        inner = node.child_by_field_name("value") or node.child_by_field_name("type")
-        body = inner and inner.child_by_field_name(about.body)
+        for field in _WITHIN:
+            if inner := node.child_by_field_name(field):
+                body = inner.child_by_field_name("body") or _child(inner, about.bodies)
+                break
+        else:
+            body = _child(node, about.bodies)
     return body.start_byte if body else 0
+
+
+def _child(node: "Node", types: frozenset[str]) -> "Node | None":
+    return next((child for child in node.children if child.type in types), None) if types else None
 
 
 def _last_row(node: "Node") -> int:
@@ -271,12 +288,12 @@ def _last_row(node: "Node") -> int:
     return row - 1 if column == 0 and row > node.start_point[0] else row
 
 
-def _signature(data: bytes, line: int, start: int, end: int) -> str:
-    """A definition's head as one line, with the words before it, such as `export` and `const`."""
-    if line < start and not data[line:start].isspace() and _WORDS.fullmatch(data, line, start):
-        start = line
+def _signature(data: bytes, start: int, end: int) -> str:
+    """A definition's head as one line."""
     text = data[start : min(end, start + _HEAD_BYTES)].decode("utf-8", "ignore")
     text = " ".join(text.split()).rstrip("{:=;, ")
+    if "( " in text:  # an end of line after a bracket
+        text = text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
     return text if len(text) <= MAX_SIGNATURE else text[: MAX_SIGNATURE - 1] + "…"
 
 

@@ -30,8 +30,7 @@ class Description(NamedTuple):
         annotations: Types of nodes before a definition's own first line, inside its node.
         above: What a line begins with that stands between a definition and the comment above it.
         constructors: Names of methods that make an instance; those named like their class are too.
-        body: Field of a definition's node that ends its signature.
-        bodies: Types of child nodes that end a signature where the grammar has no such field.
+        bodies: Types of nodes that end a signature where the grammar has no field `body`.
     """
 
     package: str
@@ -46,7 +45,6 @@ class Description(NamedTuple):
     annotations: frozenset[str] = frozenset()
     above: tuple[bytes, ...] = ()
     constructors: frozenset[str] = frozenset()
-    body: str = "body"
     bodies: frozenset[str] = frozenset()
 
 

@@ -3,7 +3,7 @@
 from slipstream.tasks.indexing.languages import Description
 from slipstream.tasks.indexing.model import Kind
 
-_FUNCTION = "[(arrow_function) (function_expression) (generator_function)]"
+FUNCTION = "[(arrow_function) (function_expression) (generator_function)]"
 
 DEFINITIONS: dict[Kind, str] = {
     "class": """
@@ -16,11 +16,11 @@ DEFINITIONS: dict[Kind, str] = {
     "function": f"""
         (function_declaration name: (_) @name) @it
         (generator_function_declaration name: (_) @name) @it
-        (variable_declarator name: (identifier) @name value: {_FUNCTION}) @it
+        (variable_declarator name: (identifier) @name value: {FUNCTION}) @it
         (assignment_expression
           left: [(identifier) @name (member_expression property: (property_identifier) @name)]
-          right: {_FUNCTION}) @it
-        (pair key: (property_identifier) @name value: {_FUNCTION}) @it
+          right: {FUNCTION}) @it
+        (pair key: (property_identifier) @name value: {FUNCTION}) @it
     """,
     "variable": """
         (program (lexical_declaration (variable_declarator name: (identifier) @name) @it))
@@ -49,10 +49,11 @@ DESCRIPTION = Description(
     package="tree_sitter_javascript",
     definitions={
         **DEFINITIONS,
-        "field": f"""
-            (field_definition property: (_) @name value: {_FUNCTION}) @it
-            (field_definition property: (_) @name) @it
+        "method": f"""
+            {DEFINITIONS["method"]}
+            (field_definition property: (_) @name value: {FUNCTION}) @it
         """,
+        "field": "(field_definition property: (_) @name) @it",
     },
     references=f"{REFERENCES} {JSX} (class_heritage (identifier) @name)"
     " (class_heritage (member_expression property: (property_identifier) @name))",
