@@ -8,7 +8,7 @@ clock may go back.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
@@ -184,3 +184,112 @@ class TelemetryEvent(SQLModel, table=True):
     size: int = Field(sa_type=_BIG)
     repository: str
     revision: str
+
+
+class BenchRun(SQLModel, table=True):
+    """A run of a suite of benchmarks against one model server."""
+
+    __tablename__ = "bench_runs"
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    id: str = Field(unique=True)  # 12 hex digits
+    suite: str
+    suite_json: str  # the whole suite as it was run, options of the command line included
+    base_url: str
+    model: str
+    seed: int = Field(sa_type=_BIG)
+    digest: str  # SHA-256 of all prompts in their order
+    state: str  # running, done, cancelled, stopped, failed
+    reason: str  # one sentence, where it is not done
+    environment: str  # JSON object
+    baseline: bool
+    started_ns: int = Field(sa_type=_BIG, index=True)
+    ended_ns: int | None = Field(default=None, sa_type=_BIG)
+
+
+class BenchTag(SQLModel, table=True):
+    """A name that somebody gave to a run; a name belongs to one run at a time."""
+
+    __tablename__ = "bench_tags"
+
+    name: str = Field(primary_key=True)
+    run_seq: int = Field(
+        sa_type=_BIG, index=True, sa_column_args=[ForeignKey("bench_runs.seq", ondelete="CASCADE")]
+    )
+
+
+class BenchCell(SQLModel, table=True):
+    """A benchmark at one concurrency or rate."""
+
+    __tablename__ = "bench_cells"
+    __table_args__ = (UniqueConstraint("run_seq", "position"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    run_seq: int = Field(
+        sa_type=_BIG, sa_column_args=[ForeignKey("bench_runs.seq", ondelete="CASCADE")]
+    )
+    position: int
+    benchmark: str
+    family: str
+    label: str  # such as concurrency=8
+    settings: str  # JSON object
+    state: str  # running, done, cancelled, stopped, failed
+    reason: str  # one sentence, where it is not done
+    withheld: str  # why its figures are not to be believed; empty: they are
+    sessions: int  # stretches in which it ran; more than one after `--resume`
+    seconds: float  # that it took
+
+
+class BenchSample(SQLModel, table=True):
+    """A request. Moments are ns of a clock of the machine, without a date."""
+
+    __tablename__ = "bench_samples"
+    __table_args__ = (UniqueConstraint("cell_id", "phase", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    cell_id: int = Field(
+        sa_type=_BIG, sa_column_args=[ForeignKey("bench_cells.id", ondelete="CASCADE")]
+    )
+    phase: str  # warmup, measured, cooldown
+    number: int = Field(sa_type=_BIG)
+    session: int
+    worker: int
+    intended_ns: int = Field(sa_type=_BIG)
+    sent_ns: int = Field(sa_type=_BIG)  # 0: never
+    ended_ns: int = Field(sa_type=_BIG)
+    status: int
+    chunk_ns: bytes = Field(sa_type=LargeBinary)  # little-endian int64 each, after sent_ns
+    chunk_tokens: bytes = Field(sa_type=LargeBinary)  # the same; empty: not known
+    first_reasoning_ns: int | None = Field(default=None, sa_type=_BIG)
+    first_content_ns: int | None = Field(default=None, sa_type=_BIG)
+    first_tool_ns: int | None = Field(default=None, sa_type=_BIG)
+    prompt_tokens: int | None = Field(default=None, sa_type=_BIG)
+    output_tokens: int | None = Field(default=None, sa_type=_BIG)
+    cached_tokens: int | None = Field(default=None, sa_type=_BIG)
+    reasoning_tokens: int | None = Field(default=None, sa_type=_BIG)
+    counted_tokens: int | None = Field(default=None, sa_type=_BIG)
+    source: str  # who counted: server, tokenizer, estimate
+    prompt_source: str
+    finish_reason: str
+    fault: str  # empty: none
+    detail: str
+
+
+class BenchMetric(SQLModel, table=True):
+    """A figure of a cell."""
+
+    __tablename__ = "bench_metrics"
+    __table_args__ = (UniqueConstraint("cell_id", "name", "statistic"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    cell_id: int = Field(
+        sa_type=_BIG, sa_column_args=[ForeignKey("bench_cells.id", ondelete="CASCADE")]
+    )
+    name: str
+    statistic: str
+    unit: str
+    direction: str  # lower, higher, none: which way is better
+    value: float
+    low: float | None = None  # of the 95 % interval
+    high: float | None = None
+    size: int = Field(sa_type=_BIG)  # how many values it was computed from

@@ -18,6 +18,101 @@ CREATE TABLE audit (
 
 CREATE INDEX ix_audit_at_ns ON audit (at_ns);
 
+CREATE TABLE bench_cells (
+    id INTEGER NOT NULL,
+    run_seq INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    benchmark VARCHAR NOT NULL,
+    family VARCHAR NOT NULL,
+    label VARCHAR NOT NULL,
+    settings VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    withheld VARCHAR NOT NULL,
+    sessions INTEGER NOT NULL,
+    seconds FLOAT NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY(run_seq) REFERENCES bench_runs (seq) ON DELETE CASCADE,
+    UNIQUE (run_seq, position)
+);
+
+CREATE TABLE bench_metrics (
+    id INTEGER NOT NULL,
+    cell_id INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    statistic VARCHAR NOT NULL,
+    unit VARCHAR NOT NULL,
+    direction VARCHAR NOT NULL,
+    value FLOAT NOT NULL,
+    low FLOAT,
+    high FLOAT,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY(cell_id) REFERENCES bench_cells (id) ON DELETE CASCADE,
+    UNIQUE (cell_id, name, statistic)
+);
+
+CREATE TABLE bench_runs (
+    seq INTEGER NOT NULL,
+    id VARCHAR NOT NULL,
+    suite VARCHAR NOT NULL,
+    suite_json VARCHAR NOT NULL,
+    base_url VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    seed INTEGER NOT NULL,
+    digest VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    environment VARCHAR NOT NULL,
+    baseline BOOLEAN NOT NULL,
+    started_ns INTEGER NOT NULL,
+    ended_ns INTEGER,
+    PRIMARY KEY (seq),
+    UNIQUE (id)
+);
+
+CREATE INDEX ix_bench_runs_started_ns ON bench_runs (started_ns);
+
+CREATE TABLE bench_samples (
+    id INTEGER NOT NULL,
+    cell_id INTEGER NOT NULL,
+    phase VARCHAR NOT NULL,
+    number INTEGER NOT NULL,
+    session INTEGER NOT NULL,
+    worker INTEGER NOT NULL,
+    intended_ns INTEGER NOT NULL,
+    sent_ns INTEGER NOT NULL,
+    ended_ns INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    chunk_ns BLOB NOT NULL,
+    chunk_tokens BLOB NOT NULL,
+    first_reasoning_ns INTEGER,
+    first_content_ns INTEGER,
+    first_tool_ns INTEGER,
+    prompt_tokens INTEGER,
+    output_tokens INTEGER,
+    cached_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    counted_tokens INTEGER,
+    source VARCHAR NOT NULL,
+    prompt_source VARCHAR NOT NULL,
+    finish_reason VARCHAR NOT NULL,
+    fault VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY(cell_id) REFERENCES bench_cells (id) ON DELETE CASCADE,
+    UNIQUE (cell_id, phase, number)
+);
+
+CREATE TABLE bench_tags (
+    name VARCHAR NOT NULL,
+    run_seq INTEGER NOT NULL,
+    PRIMARY KEY (name),
+    FOREIGN KEY(run_seq) REFERENCES bench_runs (seq) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_bench_tags_run_seq ON bench_tags (run_seq);
+
 CREATE TABLE captures (
     id INTEGER NOT NULL,
     output_id INTEGER NOT NULL,
@@ -160,5 +255,5 @@ CREATE TABLE telemetry_events (
 
 CREATE INDEX ix_telemetry_events_key ON telemetry_events ("key");
 
-INSERT INTO alembic_version VALUES ('0002');
+INSERT INTO alembic_version VALUES ('0003');
 

@@ -1,0 +1,297 @@
+"""Runs of benchmarks in the database: runs, cells, samples, metrics. Values in, values out.
+
+Samples are written while a run goes on, each in a transaction of its own: a kill loses at most the
+request under way, and a run that is resumed knows which of its requests have been counted.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from slipstream.storage import audit
+from slipstream.storage.database import printable, transaction
+
+MANY = 1 << 31  # rows; SQLite takes no number above 2^63
+DAY_NS = 86_400 * 10**9
+RUNNING = "running"
+
+
+class RunRecord(NamedTuple):
+    """A run.
+
+    Attributes:
+        id: 12 hex digits.
+        suite: Its suite's name.
+        suite_json: The whole suite as it was run.
+        base_url: The server.
+        model: What it measured.
+        seed: Of prompts, arrivals and intervals.
+        environment: What it ran on.
+        digest: SHA-256 of all prompts in their order.
+        state: running, done, cancelled, stopped, failed.
+        reason: One sentence, where it is not done.
+        baseline: It is kept for ever, and others are compared with it.
+        started_ns: UTC, ns since 1970.
+        ended_ns: None: it has not ended.
+    """
+
+    id: str
+    suite: str
+    suite_json: str
+    base_url: str
+    model: str
+    seed: int
+    environment: dict[str, Any]
+    digest: str = ""
+    state: str = RUNNING
+    reason: str = ""
+    baseline: bool = False
+    started_ns: int = 0
+    ended_ns: int | None = None
+
+
+class CellRecord(NamedTuple):
+    """A benchmark at one concurrency or rate; see `models.BenchCell`."""
+
+    id: int
+    position: int
+    benchmark: str
+    family: str
+    label: str
+    settings: dict[str, Any]
+    state: str = RUNNING
+    reason: str = ""
+    withheld: str = ""
+    sessions: int = 1
+    seconds: float = 0.0
+
+
+class SampleRow(NamedTuple):
+    """A request; see `models.BenchSample`."""
+
+    phase: str
+    number: int
+    session: int
+    worker: int
+    intended_ns: int
+    sent_ns: int
+    ended_ns: int
+    status: int
+    chunk_ns: bytes
+    chunk_tokens: bytes
+    first_reasoning_ns: int | None
+    first_content_ns: int | None
+    first_tool_ns: int | None
+    prompt_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    counted_tokens: int | None
+    source: str
+    prompt_source: str
+    finish_reason: str
+    fault: str
+    detail: str
+
+
+class MetricRow(NamedTuple):
+    """A figure; see `models.BenchMetric`."""
+
+    name: str
+    statistic: str
+    unit: str
+    direction: str
+    value: float
+    low: float | None
+    high: float | None
+    size: int
+
+
+_RUN = ", ".join(RunRecord._fields)
+_CELL = ", ".join(CellRecord._fields)
+_SAMPLE = ", ".join(SampleRow._fields)
+_METRIC = ", ".join(MetricRow._fields)
+_LARGEST = 2**63 - 1  # of an INTEGER; a server may state any number
+
+
+def save_run(connection: sqlite3.Connection, run: RunRecord) -> None:
+    """Write a run that begins, or one that changed; its cells and tags stay.
+
+    Raises:
+        sqlite3.Error: Nothing was saved.
+    """
+    values = [_value(value) for value in run]
+    changed = ", ".join(f"{name} = excluded.{name}" for name in RunRecord._fields[1:])
+    with transaction(connection):
+        connection.execute(
+            f"INSERT INTO bench_runs ({_RUN}) VALUES ({_marks(len(values))})"
+            f" ON CONFLICT (id) DO UPDATE SET {changed}",
+            values,
+        )
+        if run.state != RUNNING:
+            audit.record(connection, "bench run", run.id, None, {"state": run.state})
+
+
+def runs(
+    connection: sqlite3.Connection, limit: int = 50, *, suite: str = "", model: str = ""
+) -> list[RunRecord]:
+    """The newest runs, newest first; of one suite or model alone where it is given."""
+    rows = connection.execute(
+        f"SELECT {_RUN} FROM bench_runs WHERE ? IN ('', suite) AND ? IN ('', model)"
+        " ORDER BY seq DESC LIMIT ?",
+        (suite, model, min(limit, MANY)),
+    )
+    return [_run(row) for row in rows]
+
+
+def run(connection: sqlite3.Connection, identity: str) -> RunRecord | None:
+    """The run of an id."""
+    row = connection.execute(f"SELECT {_RUN} FROM bench_runs WHERE id = ?", (identity,)).fetchone()
+    return _run(row) if row else None
+
+
+def tags(connection: sqlite3.Connection, run: str) -> list[str]:
+    """The tags of a run."""
+    rows = connection.execute(
+        "SELECT name FROM bench_tags WHERE run_seq = (SELECT seq FROM bench_runs WHERE id = ?)"
+        " ORDER BY name",
+        (run,),
+    )
+    return [name for (name,) in rows]
+
+
+def add_tag(connection: sqlite3.Connection, run: str, name: str) -> None:
+    """Give a tag to a run, and take it from the one that had it."""
+    with transaction(connection):
+        connection.execute(
+            "INSERT INTO bench_tags (name, run_seq)"
+            " VALUES (?, (SELECT seq FROM bench_runs WHERE id = ?))"
+            " ON CONFLICT (name) DO UPDATE SET run_seq = excluded.run_seq",
+            (printable(name), run),
+        )
+
+
+def remove_tag(connection: sqlite3.Connection, name: str) -> bool:
+    """Take a tag away; whether there was one."""
+    return connection.execute("DELETE FROM bench_tags WHERE name = ?", (name,)).rowcount > 0
+
+
+def set_baseline(connection: sqlite3.Connection, run: str, baseline: bool) -> None:
+    """Make a run the baseline, instead of the one that was, or no longer."""
+    with transaction(connection):
+        if baseline:
+            connection.execute("UPDATE bench_runs SET baseline = 0")
+        connection.execute("UPDATE bench_runs SET baseline = ? WHERE id = ?", (baseline, run))
+
+
+def save_cell(connection: sqlite3.Connection, run: str, cell: CellRecord) -> CellRecord:
+    """Write a cell that begins or one that changed; by its place in its run.
+
+    Returns:
+        The same with its id.
+    """
+    fields = CellRecord._fields[1:]
+    changed = ", ".join(f"{name} = excluded.{name}" for name in fields)
+    row = connection.execute(
+        f"INSERT INTO bench_cells (run_seq, {', '.join(fields)})"
+        f" VALUES ((SELECT seq FROM bench_runs WHERE id = ?), {_marks(len(fields))})"
+        f" ON CONFLICT (run_seq, position) DO UPDATE SET {changed} RETURNING id",
+        (run, *map(_value, cell[1:])),
+    ).fetchone()
+    return cell._replace(id=row[0])
+
+
+def cells(connection: sqlite3.Connection, run: str) -> list[CellRecord]:
+    """The cells of a run, in their order."""
+    rows = connection.execute(
+        f"SELECT {_CELL} FROM bench_cells"
+        " WHERE run_seq = (SELECT seq FROM bench_runs WHERE id = ?) ORDER BY position",
+        (run,),
+    )
+    return [CellRecord(*row)._replace(settings=json.loads(row[5])) for row in rows]
+
+
+def add_sample(connection: sqlite3.Connection, cell: int, sample: SampleRow) -> bool:
+    """Keep a request; one that is there already (by phase and number) is left as it is.
+
+    Returns:
+        Whether it is new.
+    """
+    return (
+        connection.execute(
+            f"INSERT OR IGNORE INTO bench_samples (cell_id, {_SAMPLE})"
+            f" VALUES (?, {_marks(len(sample))})",
+            (cell, *map(_value, sample)),
+        ).rowcount
+        > 0
+    )
+
+
+def samples(connection: sqlite3.Connection, cell: int) -> Iterator[SampleRow]:
+    """The requests of a cell, in the order in which they ended."""
+    rows = connection.execute(
+        f"SELECT {_SAMPLE} FROM bench_samples WHERE cell_id = ? ORDER BY id", (cell,)
+    )
+    return (SampleRow(*row) for row in rows)
+
+
+def save_metrics(connection: sqlite3.Connection, cell: int, rows: Iterable[MetricRow]) -> None:
+    """Write the figures of a cell, in place of those that were there."""
+    with transaction(connection):
+        connection.execute("DELETE FROM bench_metrics WHERE cell_id = ?", (cell,))
+        connection.executemany(
+            f"INSERT INTO bench_metrics (cell_id, {_METRIC}) VALUES (?, {_marks(8)})",
+            [(cell, *map(_value, row)) for row in rows],
+        )
+
+
+def metrics(connection: sqlite3.Connection, cell: int) -> list[MetricRow]:
+    """The figures of a cell."""
+    rows = connection.execute(
+        f"SELECT {_METRIC} FROM bench_metrics WHERE cell_id = ? ORDER BY id", (cell,)
+    )
+    return [MetricRow(*row) for row in rows]
+
+
+def delete(connection: sqlite3.Connection, run: str) -> None:
+    """Remove a run with all that belongs to it."""
+    with transaction(connection):
+        connection.execute("DELETE FROM bench_runs WHERE id = ?", (run,))
+        audit.record(connection, "bench delete", run)
+
+
+def prune(connection: sqlite3.Connection, days: int, now_ns: int | None = None) -> list[str]:
+    """Remove runs that are older; baselines, tagged ones and those that run stay.
+
+    Returns:
+        Their ids.
+    """
+    before = (time.time_ns() if now_ns is None else now_ns) - days * DAY_NS
+    rows = connection.execute(
+        "SELECT id FROM bench_runs WHERE started_ns < ? AND NOT baseline AND state <> ?"
+        " AND seq NOT IN (SELECT run_seq FROM bench_tags)",
+        (before, RUNNING),
+    ).fetchall()
+    for (run,) in rows:
+        delete(connection, run)
+    return [run for (run,) in rows]
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    found = RunRecord(*row)
+    return found._replace(environment=json.loads(row[6]), baseline=bool(found.baseline))
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _value(value: object) -> object:
+    """What SQLite takes: servers state numbers of any size, and texts of any kind."""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, int):
+        return max(-_LARGEST, min(value, _LARGEST))
+    return printable(value) if isinstance(value, str) else value
