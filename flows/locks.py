@@ -91,7 +91,7 @@ class FileLocks:
                 return True
             try:
                 handle = os.open(_path(key), os.O_RDWR)
-            except OSError:  # nobody has made the file
+            except (OSError, SlipError):  # nobody has made the file, or could
                 return False
             try:
                 return not try_lock(handle)

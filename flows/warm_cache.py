@@ -56,7 +56,7 @@ def run_name() -> str:
 
 @task(
     name="plan-batches",
-    task_run_name="plan {origin.path} {origin.revision}",
+    task_run_name="plan {origin}",
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
     retry_jitter_factor=JITTER,
@@ -130,7 +130,7 @@ async def embed_files(
 
 @task(
     name="publish-index",
-    task_run_name="publish {origin.path} {origin.revision}",
+    task_run_name="publish {origin}",
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
     retry_jitter_factor=JITTER,

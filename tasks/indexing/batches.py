@@ -12,7 +12,7 @@ from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.indexing import artefacts, embed, keys, pack, warm
 from slipstream.tasks.indexing.artefacts import Wanted
-from slipstream.tasks.indexing.model import Chunk
+from slipstream.tasks.indexing.model import Chunk, Snapshot
 from slipstream.tasks.indexing.snapshot import Source, open_source
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ class Origin(NamedTuple):
     revision: str = ""
     untracked: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.path}@{self.revision or 'HEAD'}"
+
     def open(self) -> Source:
         """Open it.
 
@@ -42,7 +45,7 @@ class Batch(NamedTuple):
     """Contents that are read together.
 
     Attributes:
-        name: Its number of how many, such as `3/8`, and the commit.
+        name: Its number of how many, with repository and commit: `3/8 of linux@1f3c5d7e9a2b`.
         wanted: The contents, in the order of their paths.
         identity: Digest of the keys of what is computed from them.
         missing: How many of those are not in the cache.
@@ -57,13 +60,9 @@ class Batch(NamedTuple):
 def label(origin: Origin) -> str:
     """The repository and the commit as a person names them: `linux@1f3c5d7e9a2b-dirty`."""
     try:
-        source = origin.open()
-        snapshot = source.snapshot()
+        return _label(origin.open().snapshot())
     except SlipError:  # the work itself will say why
-        return f"{origin.path}@{origin.revision or 'HEAD'}"
-    folder = snapshot.root.removesuffix("/.git").rpartition("/")[2]
-    commit = snapshot.commit[:LABEL] or "no commit"
-    return f"{folder}@{commit}{'-dirty' if keys.DIRTY in snapshot.part else ''}"
+        return str(origin)
 
 
 def plan(origin: Origin, store: "CacheStore", size: int) -> list[Batch]:
@@ -85,10 +84,9 @@ def plan(origin: Origin, store: "CacheStore", size: int) -> list[Batch]:
     parts: list[list[Wanted]] = [[] for _ in range(count)]
     for key, each in found.items():
         parts[int(key[-8:], 16) % count].append(each)
-    where = f"{snapshot.commit[:LABEL] or snapshot.part[:LABEL]}"
     return [
         Batch(
-            f"{number}/{count} of {where}",
+            f"{number}/{count} of {_label(snapshot)}",
             tuple(part),
             keys.digest(sorted(each.key for each in part)),
             sum(not store.exists(each.key) for each in part),
@@ -182,9 +180,14 @@ def publish(origin: Origin, store: "CacheStore", workers: int = 0) -> dict[str, 
         "files": len(found.files),
         "chunks": found.view.chunks,
         "parsed": found.report.parsed,
-        "skipped": dict(found.report.skipped),
         "missing": len(found.report.missing),
     }
+
+
+def _label(snapshot: Snapshot) -> str:
+    folder = snapshot.root.removesuffix("/.git").rpartition("/")[2]
+    commit = snapshot.commit[:LABEL] or snapshot.part[:LABEL]
+    return f"{folder}@{commit}{'-dirty' if keys.DIRTY in snapshot.part else ''}"
 
 
 def _embedder() -> embed.Embedder:
