@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from slipstream.tasks.indexing.view import Part, View
+from slipstream.tasks.indexing.view import Part
 
 
 class Filter(NamedTuple):
@@ -45,22 +45,21 @@ class Filter(NamedTuple):
         names = part.segment.kinds.texts()
         return frozenset(row for row, name in enumerate(names) if name == self.kind)
 
-    def chunks(self, view: View) -> Callable[[int, int], bool] | None:
-        """Say of a chunk (part, chunk) whether it may be found; None: all may."""
+    def chunks(self, part: Part) -> bytes | None:
+        """Say of each chunk of a part, 1 or 0, whether it may be found; None: all there are."""
         if not any(self):
             return None
-        files = [self.files(part) for part in view.parts]
-        kinds = [self.kinds(part) for part in view.parts]
-
-        def allowed(part: int, chunk: int) -> bool:
-            tables, wanted = view.parts[part].segment, kinds[part]
-            if wanted is not None:
-                symbol = tables.chunk_symbol[chunk]
-                if symbol < 0 or tables.symbol_kind[symbol] not in wanted:
-                    return False
-            return files[part](tables.file_of_chunk(chunk))
-
-        return allowed
+        tables, files, kinds = part.segment, self.files(part), self.kinds(part)
+        allowed = bytearray(tables.chunks())
+        for file in range(len(tables.paths)):
+            if files(file):
+                first, end = tables.file_chunks[file : file + 2]
+                allowed[first:end] = b"\1" * (end - first)
+        if kinds is not None:
+            for chunk, symbol in enumerate(tables.chunk_symbol):
+                if symbol < 0 or tables.symbol_kind[symbol] not in kinds:
+                    allowed[chunk] = 0
+        return bytes(allowed)
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,7 @@ from slipstream.storage.errors import UsageError
 from slipstream.tasks.indexing import skip
 
 LARGEST = 16 << 20  # bytes; larger files are not searched
+LONGEST_LINE = 400  # characters of a line that are shown
 
 Read: TypeAlias = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str, bytes | None]]]
 """Path and content name → the same with the bytes of that content; None: it cannot be had."""
@@ -32,12 +33,12 @@ class Matches(NamedTuple):
     Attributes:
         path: Of the file.
         rows: Lines that match, counted from 0, each once.
-        lines: All lines, without their ends.
+        lines: All lines in UTF-8, without their line feeds.
     """
 
     path: str
     rows: list[int]
-    lines: list[str]
+    lines: list[bytes]
 
 
 def substring(query: str) -> Matcher:
@@ -95,21 +96,26 @@ def search(
         for _, _, data in read([(path, name)]):
             text = skip.decoded(data) if data and len(data) <= LARGEST else None
             if text and (rows := _matches(text, matcher)):
-                yield Matches(path, rows, split(text))
+                yield Matches(path, rows, _split(text))
 
 
-def text_lines(data: bytes | None) -> list[str]:
+def text_lines(data: bytes | None) -> list[bytes]:
     """Cut a content into lines; none where it cannot be had or is not text."""
     text = skip.decoded(data) if data else None
-    return split(text) if text else []
+    return _split(text) if text else []
 
 
-def split(text: bytes) -> list[str]:
+def shown(line: bytes) -> str:
+    """Decode a line as it is shown."""
+    return line.decode("utf-8", "replace").removesuffix("\r")[:LONGEST_LINE]
+
+
+def _split(text: bytes) -> list[bytes]:
     """Cut text into lines as they are counted everywhere: at line feeds."""
-    lines = text.decode("utf-8", "replace").split("\n")
-    if lines[-1] == "":
+    lines = text.split(b"\n")
+    if not lines[-1]:
         lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+    return lines
 
 
 def _matches(data: bytes, matcher: Matcher) -> list[int]:

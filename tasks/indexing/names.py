@@ -1,17 +1,16 @@
 """Finding definitions by name: as it is written, in another case, its beginning, its words, a slip.
 
-A query of several parts (`Scope.name`, `scope::name`, `module.Class.method`) asks for definitions
-whose scope and path end so.
+A query of several parts (`Scope.name`, `scope::name`, `package.Class.method`) asks for definitions
+in that scope or path.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from slipstream.tasks.indexing import terms
 from slipstream.tasks.indexing.filters import Filter
-from slipstream.tasks.indexing.segment import Segment, Strings
+from slipstream.tasks.indexing.segment import Segment
 from slipstream.tasks.indexing.view import View
 
 # How a name fits a query; smaller is better.
@@ -129,55 +128,50 @@ def _other_case(tables: Segment, _name: str, lower: str) -> Iterable[int]:
 
 
 def _prefix(tables: Segment, _name: str, lower: str) -> Iterator[int]:
-    return _matching(tables, b"(?m)^" + _literal(lower), lambda _: True)
+    for row in tables.lowers.rows_from(lower):
+        yield from _written(tables, row)
 
 
 def _substring(tables: Segment, _name: str, lower: str) -> Iterator[int]:
-    return _matching(tables, _literal(lower), lambda _: True)
-
-
-def _literal(text: str) -> bytes:
-    return re.escape(text.encode("utf-8", "surrogatepass"))
+    for row in tables.lowers.rows_with(lower):
+        yield from _written(tables, row)
 
 
 def _words(tables: Segment, name: str, _lower: str) -> Iterator[int]:
     """Names whose words begin with the query's, in their order: `PaHe`, `parse header`."""
     wanted = [word.lower() for part in re.findall(r"\w+", name) for word in terms.words(part)]
     if not wanted:
-        return iter(())
-    longest = max(wanted, key=len)  # one literal: several with gaps between would backtrack
+        return
 
     def fits(name: str) -> bool:
         words = iter(terms.words(name))
         return all(any(word.lower().startswith(one) for word in words) for one in wanted)
 
-    return _matching(tables, _literal(longest), fits)
+    for row in tables.lowers.rows_with(max(wanted, key=len)):
+        yield from (one for one in _written(tables, row) if fits(tables.names.text(one)))
 
 
 def _slip(tables: Segment, _name: str, lower: str) -> Iterator[int]:
+    """Names that are few edits away.
+
+    However one edit changes a text that is cut in two, one piece stays; so names with a piece are
+    looked at. It is cut in two ways, since a swap at the one cut is within a piece of the other.
+    """
     most = 0 if len(lower) < SLIPS_FROM else 1 if len(lower) < TWO_SLIPS_FROM else 2
-    if not most:
+    if not most or any(map(str.isspace, lower)):
         return
-    letters = set(lower)
-    for row, other in enumerate(tables.lowers.texts()):
-        near = abs(len(other) - len(lower)) <= most and len(letters.difference(other)) <= most
-        if near and _distance(lower, other, most) <= most:
-            yield from _written(tables, row)
-
-
-def _matching(tables: Segment, pattern: bytes, fits: Callable[[str], bool]) -> Iterator[int]:
-    """Names in whose lower case a pattern is found, and that fit as they are written."""
+    size = len(lower) // (most + 1)
+    pieces = {
+        lower[cut * size + shift * (cut > 0) : (cut + 1) * size + shift if cut < most else None]
+        for shift in (0, 1)
+        for cut in range(most + 1)
+    }
     lowers = tables.lowers
-    last = -1
-    for found in re.finditer(pattern, lowers.blob):
-        row = _row_at(lowers, found.start())
-        if row != last:
-            last = row
-            yield from (one for one in _written(tables, row) if fits(tables.names.text(one)))
-
-
-def _row_at(strings: Strings, offset: int) -> int:
-    return bisect_right(strings.at, offset) - 1
+    near = {row for piece in pieces for row in lowers.rows_with(piece)}
+    for row in sorted(near):
+        other = lowers.text(row)
+        if abs(len(other) - len(lower)) <= most and _distance(lower, other, most) <= most:
+            yield from _written(tables, row)
 
 
 def _written(tables: Segment, lower: int) -> Iterable[int]:
@@ -187,13 +181,16 @@ def _written(tables: Segment, lower: int) -> Iterable[int]:
 
 
 def _stands_in(tables: Segment, symbol: int, path: str, wanted: list[str]) -> bool:
-    """Whether the scope of a definition, its path before it, ends with what is wanted."""
+    """Whether what is wanted is in the path and the scope of a definition, in that order.
+
+    Something may be between: `package.Class` is defined in a module of the package.
+    """
     scope = tables.scopes.text(tables.symbol_scope[symbol])
     folders, _, file = path.rpartition("/")
     stem = file.partition(".")[0]
     module = [*folders.split("/"), *([] if stem in ("__init__", "index", "mod") else [stem])]
-    around = [*module, *(part for part in _SEPARATOR.split(scope) if part)]
-    return [part.lower() for part in around[-len(wanted) :]] == [part.lower() for part in wanted]
+    around = iter([*module, *(part for part in _SEPARATOR.split(scope) if part)])
+    return all(any(one.lower() == part.lower() for part in around) for one in wanted)
 
 
 def _distance(one: str, other: str, most: int) -> int:

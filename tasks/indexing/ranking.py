@@ -4,11 +4,12 @@ BM25 as Robertson and Zaragoza define it ("The Probabilistic Relevance Framework
 2009), with the weights of names, docs and paths already in the counts of terms, and the logarithm
 that is never negative. Reciprocal rank fusion as Cormack, Clarke and Büttcher define it (2009).
 
-Scores are added in the order of the query's terms, so that they are the same to the last bit
-whatever segments a view is made of.
+Terms are added to a chunk's score in an order that depends on the files that are there alone, so
+that it is the same to the last bit whatever segments a view is made of.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from math import log
 from typing import NamedTuple, TypeVar
@@ -32,50 +33,71 @@ class Scored(NamedTuple):
 
 
 def bm25(
-    view: View, terms: Sequence[int], allowed: Callable[[int, int], bool] | None, limit: int
+    view: View, terms: Iterable[int], allowed: Sequence[bytes | None], limit: int
 ) -> list[Scored]:
-    """Find the chunks that fit terms best, the best first.
+    """Find the chunks that fit terms best, in no order.
+
+    The rarest terms are looked at first. Once no chunk with nothing but the terms that are left can
+    be among the best, those terms are looked up for the best so far only ("MaxScore", Turtle and
+    Flood, 1995): nothing is lost by it.
 
     Args:
         view: Where to look.
         terms: Hashes of the terms, each once.
-        allowed: Whether a chunk of a part may be found; the figures are over all chunks anyway.
-        limit: How many to find; more where the last ones are equal.
+        allowed: For each part, which of its chunks may be found (1 or 0); None: all. The figures
+            are over all chunks anyway.
+        limit: How many to find; there are more where the last ones are equal.
     """
-    if not view.chunks:
-        return []
-    totals: list[dict[int, float]] = [{} for _ in view.parts]
     constant = SATURATION * (1 - LENGTH_SHARE)
     slope = SATURATION * LENGTH_SHARE * view.chunks / max(1, view.length)
+    weighted = []
     for term in terms:
         found = [part.postings(term) for part in view.parts]
-        holding = sum(len(chunks) for chunks, _ in found)
-        if not holding:
-            continue
-        weight = log(1 + (view.chunks - holding + 0.5) / (holding + 0.5))
-        for part, total, (chunks, times) in zip(view.parts, totals, found, strict=True):
-            lengths = part.segment.chunk_length
+        if holding := sum(len(chunks) for chunks, _ in found):
+            weight = log(1 + (view.chunks - holding + 0.5) / (holding + 0.5))
+            weighted.append((-weight, term, found))
+    weighted.sort(key=lambda one: one[:2])
+    left = -sum(weight for weight, _, _ in weighted)  # more than what is left can add
+    least = 0.0
+    totals: list[dict[int, float]] = [{} for _ in view.parts]
+    for negative, _, found in weighted:
+        weight = -negative
+        if len(totals[0]) + len(totals[-1]) > limit:
+            least = _least(totals, limit)
+        for at, (part, (chunks, times)) in enumerate(zip(view.parts, found, strict=True)):
+            lengths, total, may = part.segment.chunk_length, totals[at], allowed[at]
+            if least > left:
+                rows = _rows(chunks, (one for one, had in total.items() if had + left >= least))
+                chunks, times = [chunks[row] for row in rows], [times[row] for row in rows]
             before = total.get
             for chunk, count in zip(chunks, times, strict=True):
-                fit = weight * count / (count + constant + slope * lengths[chunk])
-                total[chunk] = before(chunk, 0.0) + fit
-    return _best(
-        [
-            Scored(score, part, chunk)
-            for part, total in enumerate(totals)
-            for chunk, score in total.items()
-            if allowed is None or allowed(part, chunk)
-        ],
-        limit,
-    )
+                if may is None or may[chunk]:
+                    fit = weight * count / (count + constant + slope * lengths[chunk])
+                    total[chunk] = before(chunk, 0.0) + fit
+        left -= weight
+    least = _least(totals, limit)
+    return [
+        Scored(score, part, chunk)
+        for part, total in enumerate(totals)
+        for chunk, score in total.items()
+        if score >= least
+    ]
 
 
-def _best(scored: list[Scored], limit: int) -> list[Scored]:
-    """The best ones, and those equal to the last of them: whoever cuts has to break ties."""
-    if len(scored) > limit:
-        least = nlargest(limit, [one.score for one in scored])[-1]
-        scored = [one for one in scored if one.score >= least]
-    return scored
+def _least(totals: Iterable[Mapping[int, float]], limit: int) -> float:
+    """The score of the last of the best; 0 when there are fewer."""
+    best = nlargest(limit, [score for total in totals for score in total.values()])
+    return best[-1] if len(best) == limit else 0.0
+
+
+def _rows(ordered: Sequence[int], wanted: Iterable[int]) -> list[int]:
+    """Where values stand in a list that is in order; those that are not in it are left out."""
+    rows = []
+    for value in wanted:
+        row = bisect_left(ordered, value)
+        if row < len(ordered) and ordered[row] == value:
+            rows.append(row)
+    return rows
 
 
 def fuse(lists: Iterable[tuple[float, Sequence[T]]]) -> Mapping[T, float]:

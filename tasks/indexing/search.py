@@ -26,11 +26,10 @@ Vectors: TypeAlias = Callable[[str], Sequence[tuple[str, int]]]
 
 LIMIT = 20  # hits
 CONTEXT = 2  # lines before and after
-LONGEST_LINE = 400  # characters of a line that are shown
 
 # How much each list counts in the fusion.
 EXACT_WEIGHT = 3.0  # definitions of just that name
-NAME_WEIGHT = 0.5  # definitions of similar names
+NAME_WEIGHT = 1.2  # definitions of similar names
 TEXT_WEIGHT = 1.0
 VECTOR_WEIGHT = 1.0
 CANDIDATES = 50  # from each list
@@ -104,7 +103,7 @@ def _hybrid(
     view: View, query: str, only: Filter, limit: int, vectors: Vectors | None
 ) -> list[_Place]:
     most = max(limit, CANDIDATES)
-    named = names.find(view, query, only, names.WORDS)
+    named = names.find(view, query, only, names.WORDS) or names.find(view, query, only)
     symbol_of: dict[tuple[int, int], names.Named] = {}
     exact: list[tuple[int, int]] = []
     similar: list[tuple[int, int]] = []
@@ -114,7 +113,7 @@ def _hybrid(
         if (one.part, chunk) not in symbol_of:
             symbol_of[one.part, chunk] = one
             (exact if one.fit <= names.OTHER_CASE else similar).append((one.part, chunk))
-    allowed = only.chunks(view)
+    allowed = [only.chunks(part) for part in view.parts]
     hashes = [terms.term_hash(term) for term in terms.query_terms(query)]
     ranked = bm25(view, hashes, allowed, most)
     ranked.sort(key=lambda one: (-one.score, *_position(view, one.part, one.chunk)))
@@ -122,7 +121,7 @@ def _hybrid(
     near = [
         place
         for place in (_chunk(view, *one) for one in (vectors(query) if vectors else ()))
-        if place is not None and (allowed is None or allowed(*place))
+        if place is not None and ((mask := allowed[place[0]]) is None or mask[place[1]])
     ][:most]
     fused = fuse(
         ((EXACT_WEIGHT, exact), (NAME_WEIGHT, similar), (TEXT_WEIGHT, text), (VECTOR_WEIGHT, near))
@@ -175,7 +174,7 @@ def _with_lines(
     paths = [view.parts[place.part].segment.paths.text(place.file) for place in places]
     pairs = [(path, view.files[path]) for path in dict.fromkeys(paths)]
     texts = {path: lines.text_lines(data) for path, _, data in read(pairs)}
-    wanted = [word.lower() for word in re.findall(r"\w+", query)]
+    wanted = [word.lower().encode() for word in re.findall(r"\w+", query)]
     hits = []
     for place, path in zip(places, paths, strict=True):
         text = texts.get(path, [])
@@ -184,12 +183,12 @@ def _with_lines(
     return hits
 
 
-def _look_at(view: View, place: _Place, text: Sequence[str], wanted: Sequence[str]) -> _Place:
+def _look_at(view: View, place: _Place, text: Sequence[bytes], wanted: Sequence[bytes]) -> _Place:
     """Choose where to look: at the definition, or else the line, with most of the words in it."""
     tables = view.parts[place.part].segment
 
     def count(first: int, last: int) -> int:
-        lower = "\n".join(text[first - 1 : last]).lower()
+        lower = b"\n".join(text[first - 1 : last]).lower()
         return sum(word in lower for word in wanted)
 
     symbols = tables.symbols_of_lines(place.file, place.start, place.end)
@@ -204,7 +203,7 @@ def _look_at(view: View, place: _Place, text: Sequence[str], wanted: Sequence[st
     return place._replace(line=line)
 
 
-def _hit(view: View, place: _Place, path: str, text: Sequence[str], context: int) -> SearchHit:
+def _hit(view: View, place: _Place, path: str, text: Sequence[bytes], context: int) -> SearchHit:
     tables = view.parts[place.part].segment
     kind = name = ""
     if place.symbol >= 0:
@@ -218,9 +217,9 @@ def _hit(view: View, place: _Place, path: str, text: Sequence[str], context: int
         place.line,
         place.start,
         place.end,
-        text[at][:LONGEST_LINE] if at < len(text) else "",
-        tuple(line[:LONGEST_LINE] for line in text[max(0, at - context) : at]),
-        tuple(line[:LONGEST_LINE] for line in text[at + 1 : at + 1 + context]),
+        lines.shown(text[at]) if at < len(text) else "",
+        tuple(map(lines.shown, text[max(0, at - context) : at])),
+        tuple(map(lines.shown, text[at + 1 : at + 1 + context])),
         kind,
         name,
         tables.languages.text(tables.file_language[place.file]),
@@ -233,8 +232,7 @@ def _pairs(view: View, only: Filter) -> list[tuple[str, str]]:
     """Path and content name of the files that may be found, in order."""
     found = []
     for part in view.parts:
-        allowed = only.files(part)
-        paths = part.segment.paths.texts()
+        allowed, paths = only.files(part), part.segment.paths.texts()
         found += [path for file, path in enumerate(paths) if allowed(file)]
     return [(path, view.files[path]) for path in sorted(found)]
 
@@ -289,14 +287,12 @@ def _references(
         for one in best
         for tables in [view.parts[one.part].segment]
     }
-    using = {
-        part.segment.paths.text(file)
-        for part in view.parts
-        for name in written
-        for file, _ in part.segment.uses(terms.name_hash(name))
-        if not (part.gone and part.gone[file])
-    }
-    pairs = [pair for pair in _pairs(view, only._replace(kind="")) if pair[0] in using]
+    using: list[str] = []
+    for part in view.parts:
+        tables, allowed = part.segment, only._replace(kind="").files(part)
+        files = {file for name in written for file, _ in tables.uses(terms.name_hash(name))}
+        using += [tables.paths.text(file) for file in files if allowed(file)]
+    pairs = [(path, view.files[path]) for path in sorted(using)]
     patterns = [rf"\b{re.escape(name)}\b" for name in sorted(written)]
     found = lines.search(pairs, lines.expression("|".join(patterns)), read, root)
     defined = frozenset((one.path, one.line) for one in best)

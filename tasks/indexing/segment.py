@@ -16,7 +16,7 @@ import gc
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -62,6 +62,24 @@ class Strings(NamedTuple):
         wanted = text.encode("utf-8", "surrogatepass")
         row = bisect_left(range(len(self)), wanted, key=self._bytes)
         return row if row < len(self) and self._bytes(row) == wanted else -1
+
+    def rows_from(self, prefix: str) -> range:
+        """List the texts that begin so, in a table that is in the order of its bytes."""
+        wanted = prefix.encode("utf-8", "surrogatepass")
+        rows = range(len(self))
+        return range(
+            bisect_left(rows, wanted, key=self._bytes),
+            bisect_left(rows, wanted + b"\xff", key=self._bytes),
+        )
+
+    def rows_with(self, part: str) -> Iterator[int]:
+        """List the texts in which a text without a line feed stands."""
+        wanted, blob = part.encode("utf-8", "surrogatepass"), bytes(self.blob)
+        at = blob.find(wanted)
+        while at >= 0:
+            row = bisect_right(self.at, at) - 1
+            yield row
+            at = blob.find(wanted, self.at[row + 1])
 
     def _bytes(self, row: int) -> bytes:
         return bytes(self.blob[self.at[row] : self.at[row + 1] - 1])
