@@ -59,7 +59,6 @@ class Source:
 
     Attributes:
         root: The folder that paths are relative to.
-        form: How contents are named.
         problem: What went wrong with git, as one sentence; empty: nothing.
         missing: How many contents could not be read so far.
     """
@@ -74,7 +73,6 @@ class Source:
         error: git.GitError | None = None,
     ) -> None:
         self.root = root
-        self.form: content.Form = repository.form if repository else "plain"
         self.missing = 0
         self.problem = str(error) if error and error.inside else ""
         self._git = repository
@@ -82,6 +80,11 @@ class Source:
         self._timeout = timeout
         self._untracked = untracked
         self._last: tuple[float, object, Snapshot] | None = None
+
+    @property
+    def form(self) -> content.Form:
+        """How contents are named here."""
+        return self._git.form if self._git else "plain"
 
     def snapshot(self, max_age: float = 0.0) -> Snapshot:
         """The state as it is now.

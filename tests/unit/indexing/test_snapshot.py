@@ -13,7 +13,7 @@ import pytest
 import scratch_git as scratch
 
 from slipstream.storage.errors import NotFoundError, UsageError
-from slipstream.tasks.indexing import content, keys
+from slipstream.tasks.indexing import content, keys, status
 from slipstream.tasks.indexing.model import Snapshot
 from slipstream.tasks.indexing.snapshot import HEAD_SECONDS, Source, open_source
 
@@ -148,11 +148,14 @@ def test_a_file_that_became_a_folder_and_a_folder_that_became_a_file(folder: Pat
     }
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_is_left_out(folder: Path) -> None:  # pragma: no cover
-    scratch.write(folder, a_py="secret\n")
-    (folder / "a.py").chmod(0)
-    assert changes(folder) == {"a.py": None}
+def test_a_changed_file_that_cannot_be_read_is_left_out_and_told(folder: Path) -> None:
+    """A pipe stands for it: root, who may run this, reads everything else."""
+    (folder / "a.py").unlink()
+    os.mkfifo(folder / "a.py")
+    record = f"1 .M N... 100644 100644 100644 {'1' * 40} {'1' * 40} a.py\0".encode()
+    found = status.parse(record, str(folder), "sha1")
+    assert found.changed == {"a.py": None}
+    assert found.unreadable == ["a.py"]
 
 
 def test_a_file_that_git_cannot_read_any_more_is_left_out(folder: Path) -> None:
@@ -285,6 +288,7 @@ def test_a_repository_with_long_names_is_read_like_any_other(tmp_path: Path) -> 
     source, snapshot = look(folder)
     assert snapshot.changed == {"a.py": named(folder, "a.py")}
     assert len(snapshot.commit) == 64
+    assert source.form == "sha256"
     read = {path: data for path, _, data in source.read(source.files(snapshot).items())}
     assert read == {"a.py": b"new\n", "b.py": b"two\n"}
     assert len(keys.for_path(snapshot, source.files(snapshot), "a.py", "symbols", {})) <= 256
@@ -389,6 +393,7 @@ def test_outside_git_files_are_known_by_their_sha256(tmp_path: Path) -> None:
     source, snapshot = look(tmp_path / "plain")
     assert source.files(snapshot) == {"a.py": plain(b"one\n"), "lib/b.py": plain(b"two\n")}
     assert snapshot.part.startswith("files-")
+    assert source.form == "plain"
     assert snapshot.commit == source.problem == ""
     assert {data for _, _, data in source.read(source.files(snapshot).items())} == {
         b"one\n",

@@ -1,0 +1,398 @@
+"""Nothing that is served is stale, whatever is done to a repository and in whatever order.
+
+A real repository, its second worktree and a submodule are driven through everything that people do
+with git. After each step the files, symbols and answers that come from the cache are compared with
+ones computed without it: paths from `git ls-files`, contents as they lie in the worktree, an index
+made of nothing else. `FRESHNESS_STEPS` sets how many steps there are in all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+import scratch_git as scratch
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from slipstream.storage.cache import CacheStore, open_cache
+from slipstream.storage.config.load import load
+from slipstream.tasks.indexing import (
+    language,
+    lines,
+    parse,
+    query,
+    search,
+    segment,
+    skip,
+    view,
+    warm,
+)
+from slipstream.tasks.indexing.model import SearchHit
+from slipstream.tasks.indexing.snapshot import Source, open_source
+
+STEPS = int(os.environ.get("FRESHNESS_STEPS", "150"))
+RUN = 50  # steps with one repository
+
+NAMES = ["alpha", "beta", "gamma", "delta"]
+PATHS = ["a.py", "b.py", "lib/c.py", "lib/d.h", "docs/e.md", "tool", "lib", "a.py/inner.py"]
+BRANCHES = ["main", "side", "third"]
+
+paths = st.sampled_from(PATHS)
+branches = st.sampled_from(BRANCHES)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """A file that defines and uses one name; many are of the same size, and many come again."""
+    name, used = draw(st.sampled_from(NAMES)), draw(st.sampled_from(NAMES))
+    kind = draw(st.sampled_from(["python", "shell", "header", "heading"]))
+    if kind == "python":
+        return f'def {name}():\n    """Do {used} here."""\n    return {used}()\n'
+    if kind == "shell":
+        return f"#!/bin/sh\n{name}() {{\n  {used}\n}}\n"
+    if kind == "header":
+        return f"class {name} {{\n  int {used}();\n}};\n"
+    return f"# {name}\n\nAbout {used}.\n"
+
+
+class Repository(RuleBasedStateMachine):
+    """One repository with what people do to it."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fresh-"))
+        self.first = self.folder / "first"
+        shutil.copytree(template(), self.first, symlinks=True)
+        self.second = self.folder / "second"
+        self.place = self.first
+        self.store = open_cache(self.folder / "home")
+        self.sources: dict[Path, Source] = {}
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def git(self, *arguments: str) -> None:
+        """What git refuses to do is not done; the state is what counts."""
+        scratch.git(self.place, *arguments, check=False)
+
+    # Files.
+
+    @rule(path=paths, text=texts())
+    def write(self, path: str, text: str) -> None:
+        file = self.place / path
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        for above in file.relative_to(self.place).parents:
+            if (self.place / above).is_file() or (self.place / above).is_symlink():
+                (self.place / above).unlink()
+        if file.is_symlink():
+            file.unlink()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    @rule(path=paths, name=st.sampled_from(NAMES))
+    def edit_keeping_size_and_time(self, path: str, name: str) -> None:
+        file = self.place / path
+        if file.is_file() and not file.is_symlink():
+            before = file.stat()
+            text = file.read_text()
+            for old in NAMES:
+                if len(old) == len(name):
+                    text = text.replace(old, name)
+            file.write_text(text)
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    @rule(path=paths)
+    def touch(self, path: str) -> None:
+        if (self.place / path).is_file():
+            os.utime(self.place / path)
+
+    @rule(path=paths)
+    def remove(self, path: str) -> None:
+        file = self.place / path
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        elif os.path.lexists(file):
+            file.unlink()
+
+    @rule(path=paths, other=paths)
+    def link(self, path: str, other: str) -> None:
+        self.remove(path)
+        file = self.place / path
+        if file.parent.is_dir():
+            file.symlink_to(other)
+
+    @rule(path=paths, mode=st.sampled_from([0o644, 0o755]))
+    def change_mode(self, path: str, mode: int) -> None:
+        if (self.place / path).is_file():
+            (self.place / path).chmod(mode)
+
+    @rule(path=paths, other=paths)
+    def rename(self, path: str, other: str) -> None:
+        self.git("mv", "-f", path, other)
+
+    # The index.
+
+    @rule(path=paths)
+    def stage(self, path: str) -> None:
+        self.git("add", "--", path)
+
+    @rule()
+    def stage_everything(self) -> None:
+        self.git("add", "-A")
+
+    @rule(path=paths)
+    def mean_to_add(self, path: str) -> None:
+        self.git("add", "-N", "--", path)
+
+    @rule(path=paths)
+    def unstage(self, path: str) -> None:
+        self.git("reset", "-q", "--", path)
+
+    @rule(path=paths)
+    def untrack(self, path: str) -> None:
+        self.git("rm", "-q", "-r", "--cached", "--", path)
+
+    @rule(path=paths)
+    def restore(self, path: str) -> None:
+        self.git("checkout", "-q", "HEAD", "--", path)
+
+    # Commits.
+
+    @rule()
+    def commit(self) -> None:
+        self.git("commit", "-q", "-m", "more")
+
+    @rule()
+    def commit_all(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "all")
+
+    @rule()
+    def amend(self) -> None:
+        self.git("commit", "-q", "--amend", "-m", "amended")
+
+    @rule(how=st.sampled_from(["--soft", "--mixed", "--hard"]))
+    def reset(self, how: str) -> None:
+        self.git("reset", "-q", how, "HEAD~1")
+
+    @rule(branch=branches, force=st.booleans())
+    def checkout(self, branch: str, force: bool) -> None:
+        self.git("checkout", "-q", *(["-f"] if force else []), branch)
+
+    @rule(branch=branches)
+    def new_branch(self, branch: str) -> None:
+        self.git("checkout", "-q", "-B", branch)
+
+    @rule()
+    def detach(self) -> None:
+        self.git("checkout", "-q", "--detach", "HEAD~1")
+
+    @rule(branch=branches, abort=st.booleans())
+    def merge(self, branch: str, abort: bool) -> None:
+        self.git("merge", "-q", "--no-edit", branch)
+        if abort:
+            self.git("merge", "--abort")
+
+    @rule(branch=branches, abort=st.booleans())
+    def rebase(self, branch: str, abort: bool) -> None:
+        self.git("rebase", "-q", branch)
+        if abort:
+            self.git("rebase", "--abort")
+
+    @rule(branch=branches)
+    def cherry_pick(self, branch: str) -> None:
+        self.git("cherry-pick", branch)
+
+    @rule()
+    def stash(self) -> None:
+        self.git("stash", "-q")
+
+    @rule()
+    def pop(self) -> None:
+        self.git("stash", "pop", "-q")
+
+    @rule()
+    def pack(self) -> None:
+        self.git("gc", "-q")
+
+    # Submodule and worktree.
+
+    @rule(text=texts())
+    def commit_in_the_submodule(self, text: str) -> None:
+        inner = self.place / "sub"
+        if (inner / ".git").exists():
+            (inner / "inner.py").write_text(text)
+            scratch.git(inner, "commit", "-q", "-am", "inner", check=False)
+
+    @rule()
+    def turn_the_submodule_into_a_file(self) -> None:
+        self.remove("sub")
+        (self.place / "sub").write_text("def epsilon():\n    pass\n")
+
+    @rule()
+    def other_worktree(self) -> None:
+        if not self.second.exists():
+            scratch.git(self.first, "worktree", "add", "-q", "--detach", str(self.second))
+        self.place = self.second if self.place == self.first else self.first
+
+    @precondition(lambda self: getattr(self, "place", None) == getattr(self, "second", ""))
+    @rule()
+    def remove_this_worktree(self) -> None:
+        self.place = self.first
+        self.git("worktree", "remove", "--force", str(self.second))
+        shutil.rmtree(self.second, ignore_errors=True)
+        self.git("worktree", "prune")
+        self.sources.pop(self.second, None)
+
+    # What must hold.
+
+    @invariant()
+    def everything_is_as_if_there_were_no_cache(self) -> None:
+        if not hasattr(self, "place"):
+            return
+        truth = contents(self.place)
+        kept = self.sources.setdefault(self.place, open_source(str(self.place)))
+        for source in (kept, open_source(str(self.place))):
+            compare(source, truth, self.store)
+        compare_commit(self.place, self.store)
+
+
+def compare(source: Source, truth: dict[str, bytes], store: CacheStore) -> None:
+    """What a source gives, against the files as they are."""
+    names = {path: blob_name(data) for path, data in truth.items()}
+    snapshot = source.snapshot()
+    assert dict(source.files(snapshot, store)) == names
+    assert (snapshot.part == snapshot.commit) == (not snapshot.changed)
+    assert {p: d for p, _, d in source.read(names.items())} == truth
+
+    expected = index_of(truth)
+    index = warm.ensure(source, store)
+    assert dict(index.files) == names
+    assert index.complete
+    asked = (*NAMES, "epsilon", "about here")
+    for text in asked:
+        for mode in ("hybrid", "symbol", "text"):
+            right = search.search(expected, text, read=reader(truth), mode=mode, context=1)
+            assert search.search(index.view, text, read=source.read, mode=mode, context=1) == right
+    right = search.search(expected, asked[0], read=reader(truth), context=1)
+    for _ in range(2):  # the second time from the cache
+        answer = query.ask(source, query.Question(asked[0], context=1), store)
+        assert list(answer.hits) == right
+    compare_definitions(right, expected, truth)
+
+
+def compare_definitions(
+    hits: list[SearchHit], expected: view.View, truth: dict[str, bytes]
+) -> None:
+    """The truth itself, told by nothing of ours: a Python file that defines the name is found."""
+    defined = {p for p, data in truth.items() if p.endswith(".py") and b"def alpha(" in data}
+    assert defined <= {hit.path for hit in hits if hit.why.startswith("symbol")}
+
+
+def compare_commit(place: Path, store: CacheStore) -> None:
+    """The manifest of the commit, wherever the worktree stands."""
+    if not scratch.git(place, "rev-parse", "-q", "--verify", "HEAD", check=False):
+        return
+    listed = scratch.git(place, "ls-tree", "-r", "-z", "HEAD").split("\0")[:-1]
+    rows = [line.split(None, 3) for line in listed]
+    source = open_source(str(place), "HEAD")
+    found = source.files(source.snapshot(), store)
+    assert dict(found) == {path: name for _, kind, name, path in rows if kind == "blob"}
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    """Path → bytes of what is tracked and there, read in the plainest way."""
+    found = {}
+    listed = scratch.git(place, "ls-files", "-s", "-z").split("\0")[:-1]
+    modules = {line.split("\t", 1)[1] for line in listed if line.startswith("160000")}
+    for path in {line.split("\t", 1)[1] for line in listed}:
+        file = place / path
+        if any(above.is_symlink() for above in file.parents if above != place):
+            continue
+        if file.is_symlink():
+            found[path] = os.fsencode(os.readlink(file))
+        elif file.is_file():
+            found[path] = file.read_bytes()
+        else:
+            assert path in modules or not file.exists() or file.is_dir()
+    return found
+
+
+def blob_name(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def index_of(truth: dict[str, bytes]) -> view.View:
+    """An index made of nothing but the files."""
+    most = load().config.index.max_file_bytes
+
+    def artefact(path: str) -> bytes | None:
+        if skip.by_path(path, -1, most):
+            return None
+        return parse.packed(language.of(path, truth[path][: language.HEAD]), truth[path])
+
+    names = {path: blob_name(data) for path, data in sorted(truth.items())}
+    return view.make(segment.open(segment.build(names, artefact)), names, artefact)
+
+
+def reader(truth: dict[str, bytes]) -> lines.Read:
+    return lambda pairs: ((path, name, truth[path]) for path, name in pairs)
+
+
+_template: list[Path] = []
+
+
+def template() -> Path:
+    """A repository with a few commits, two branches and a submodule, made once."""
+    if _template:
+        return _template[0]
+    folder = Path(tempfile.mkdtemp(prefix="fresh-template-"))
+    inner = scratch.init(folder / "inner", "--template=")
+    scratch.commit(inner, inner_py="def epsilon():\n    pass\n")
+    made = scratch.init(folder / "made", "--template=")
+    scratch.git(made, "config", "gc.auto", "0")
+    scratch.git(made, "config", "protocol.file.allow", "always")
+    for number, name in enumerate(NAMES):
+        scratch.write(made, **{f"f{number}_py": f"def {name}():\n    return {number}\n"})
+    scratch.commit(made, a_py="def alpha():\n    pass\n", lib__c_py="def beta():\n    pass\n")
+    add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "sub"]
+    scratch.git(made, *add)
+    # So that the copies do not share it.
+    shutil.rmtree(made / "sub")
+    shutil.rmtree(made / ".git" / "modules")
+    shutil.copytree(inner, made / "sub", symlinks=True)
+    scratch.commit(made, docs__e_md="# gamma\n")
+    scratch.git(made, "branch", "side")
+    scratch.commit(made, b_py="def delta():\n    return alpha()\n")
+    _template.append(made)
+    return made
+
+
+@pytest.mark.usefixtures("home")
+def test_nothing_stale_is_ever_served() -> None:
+    run_state_machine_as_test(
+        Repository,
+        settings=settings(
+            max_examples=max(1, STEPS // RUN),
+            stateful_step_count=min(RUN, STEPS),
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
