@@ -8,11 +8,12 @@ from contextlib import closing
 from typing import Literal, get_args
 
 from slipstream.cli import output
-from slipstream.storage import database
+from slipstream.storage import audit, database
 from slipstream.storage.errors import UsageError
 from slipstream.storage.paths import home
 from slipstream.storage.telemetry import export
-from slipstream.storage.telemetry.report import GROUPS, SHARES, Line, Report, report
+from slipstream.storage.telemetry import report as telemetry
+from slipstream.storage.telemetry.report import GROUPS, SHARES, Line, Report, counters
 
 Format = Literal["table", "json", "csv", "prometheus"]
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}  # seconds
@@ -41,13 +42,26 @@ def show(start: str, end: str, compare: str | None, by: str, shown_as: str) -> i
             print(export.as_prometheus(connection), end="")
             return 0
         ordered = tuple(name for name in GROUPS if name in groups)
-        found = report(connection, begin, stop, compared=compared, by=ordered)
+        found = telemetry.report(connection, begin, stop, compared=compared, by=ordered)
     if shown_as == "json":
         output.print_json(export.as_json(found))
     elif shown_as == "csv":
         print(export.as_csv(found), end="")
     else:
         _table(found)
+    return 0
+
+
+def reset(*, force: bool) -> int:
+    """Set the exact counters to zero, after asking; what is kept by time stays."""
+    with closing(database.connect(home())) as connection:
+        count = sum(counter.amount for counter in counters(connection))
+        if not output.confirm(f"Set the counters of {count:,} operations to zero?", force=force):
+            return 1
+        with database.transaction(connection):
+            count = telemetry.reset(connection)
+            audit.record(connection, "cache.reset-counters", "telemetry", count)
+    output.note(f"the counters of {count:,} operations were set to zero.")
     return 0
 
 

@@ -37,6 +37,10 @@ FAST = {
     "summarize": "slipstream.cli.summarize:fast",
     "log": "slipstream.cli.log:fast",
     "summary": "slipstream.cli.summary:fast",
+    "search": "slipstream.cli.search:fast",
+    "symbols": "slipstream.cli.symbols:fast",
+    "map": "slipstream.cli.map:fast",
+    "cache": "slipstream.cli.cache:fast",
 }
 
 # function(app): adds the command to the Typer app
@@ -46,6 +50,10 @@ COMMANDS = {
     "summary": "slipstream.cli.summary_options:register",
     "log": "slipstream.cli.log_options:register",
     "types": "slipstream.cli.types:register",
+    "search": "slipstream.cli.search_options:register",
+    "symbols": "slipstream.cli.symbols_options:register",
+    "map": "slipstream.cli.map_options:register",
+    "cache": "slipstream.cli.cache_options:register",
     "demo": "slipstream.cli.demo:register",
     "config": "slipstream.cli.config:register",
     "audit": "slipstream.cli.audit:register",

@@ -30,7 +30,7 @@ from slipstream.storage.cache.data import (
 )
 from slipstream.storage.cache.disk import Disk, Loaded
 from slipstream.storage.cache.flight import Flights
-from slipstream.storage.cache.generation import slots_of
+from slipstream.storage.cache.generation import ALL, slots_of
 from slipstream.storage.cache.memory import Kept, Memory
 from slipstream.storage.cache.put import nanoseconds, prepare_all, put, storable, time_to_live
 from slipstream.storage.config.settings import CacheLimits
@@ -312,6 +312,11 @@ class CacheStore:
             for entry in gone if self._listener is not None else ():
                 self.tell("delete", entry.key, "disk", start, entry.size, reason)
         return removed
+
+    def forget_memory(self) -> None:
+        """Let every process forget what it has in memory; the disk keeps it all."""
+        self.memory.clear()
+        self.disk.write((ALL,), lambda _: None, None)
 
     # Computing.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from slipstream.cli import log, run, summarize, summary
+from slipstream.cli import cache, log, map, run, search, summarize, summary, symbols
 from slipstream.cli.fast import Options, parse
 from slipstream.cli.main import COMMANDS, FAST, build_app
 
@@ -19,6 +19,10 @@ TABLES: dict[tuple[str, ...], tuple[Options, Mapping[str, str]]] = {
     ("log",): (log.OPTIONS, log.ALIASES),
     ("summary", "list"): (summary.LIST, {}),
     ("summary", "show"): (summary.SHOW, {}),
+    ("search",): (search.OPTIONS, search.ALIASES),
+    ("symbols",): (symbols.OPTIONS, {}),
+    ("map",): (map.OPTIONS, {}),
+    ("cache", "stats"): (cache.STATS, {}),
 }
 LEFT_TO_TYPER: dict[tuple[str, ...], set[str]] = {
     ("summarize",): {"--flow"},
@@ -89,6 +93,27 @@ LINES: dict[str, list[list[str]]] = {
         ["show", "--", "last"],
         ["list", "--limit=-1"],
     ],
+    "search": [
+        ["parse header"],
+        ["x", "src", "-F", "-g", "*.py", "-C", "2", "-m", "5"],
+        ["-E", "def .*", "--json", "--untracked", "--revision=v1"],
+        ["x", "--mode", "symbol", "--kind", "class", "--lang", "python", "--max-bytes", "2048"],
+        ["--fixed", "--", "--json"],
+        ["--regex", "x", "--path", "a/**", "--limit=3", "--context", "0", "-t", "go"],
+    ],
+    "symbols": [
+        ["a.py"],
+        ["a.py", "--kind", "class", "--json", "--revision", "HEAD~1"],
+    ],
+    "map": [
+        [],
+        ["src", "--tokens", "100", "--json"],
+        ["--max-bytes=2048", "--revision", "v1"],
+    ],
+    "cache": [
+        ["stats"],
+        ["stats", "--by-type", "--verbose", "--json"],
+    ],
 }
 
 
@@ -121,6 +146,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr("slipstream.cli.log.show", recorder("log"))
     monkeypatch.setattr("slipstream.cli.summary.listed", recorder("listed"))
     monkeypatch.setattr("slipstream.cli.summary.show", recorder("show"))
+    monkeypatch.setattr("slipstream.cli.search.search", recorder("search"))
+    monkeypatch.setattr("slipstream.cli.symbols.symbols", recorder("symbols"))
+    monkeypatch.setattr("slipstream.cli.map.show", recorder("map"))
+    monkeypatch.setattr("slipstream.cli.cache.stats", recorder("stats"))
     return seen
 
 
@@ -130,7 +159,24 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "log": {"context": 0},
     "listed": {"limit": 50, "json": False},
     "show": {"json": False},
+    "search": {
+        "fixed": False,
+        "regex": False,
+        "path": "",
+        "lang": "",
+        "kind": "",
+        "limit": 20,
+        "max_bytes": 10240,
+        "revision": "",
+        "untracked": False,
+        "json": False,
+    },
+    "symbols": {"kind": "", "revision": "", "json": False},
+    "map": {"revision": "", "json": False},
+    "stats": {"by_type": False, "verbose": False, "json": False},
 }
+
+DEFAULT_WORDS = {"search": ["", "."], "map": ["."]}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +189,7 @@ def test_both_read_a_line_alike(name: str, line: list[str], calls: list[Any]) ->
     app = build_app(name)
     typer.main.get_command(app).main([name, *line], "slip", standalone_mode=False)
     (function, words, options), (function_2, words_2, options_2) = calls
+    words, words_2 = (w + DEFAULT_WORDS.get(function, [])[len(w) :] for w in (words, words_2))
     assert (function, words) == (function_2, words_2)
     assert DEFAULTS[function] | options == DEFAULTS[function] | options_2
 
@@ -168,6 +215,15 @@ def test_both_read_a_line_alike(name: str, line: list[str], calls: list[Any]) ->
         ("log", ["prune", "--dry-run"]),
         ("log", ["last", "-C3"]),
         ("log", ["last", "-C=3"]),
+        ("search", []),
+        ("search", ["a", "b", "c"]),
+        ("search", ["a", "-l"]),
+        ("symbols", []),
+        ("map", ["a", "b"]),
+        ("map", ["--tokens", "many"]),
+        ("cache", []),
+        ("cache", ["list"]),
+        ("cache", ["stats", "x"]),
         ("summary", []),
         ("summary", ["lst"]),
         ("summary", ["show"]),
