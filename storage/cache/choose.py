@@ -58,7 +58,7 @@ def choose(
     if producer is not None:
         parts.append(("producer = ? AND producer != ''", (producer,)))
     if expired_at is not None:
-        parts.append(("expires_ns <= ?", (expired_at,)))
+        parts.append(("id IN (SELECT id FROM entries WHERE expires_ns <= ?)", (expired_at,)))
     where = " AND ".join(part for part, _ in parts) or "1"
     parameters = tuple(value for _, part in parts for value in part)
     parents = where.format(key="parent") if on_keys and on_keys == len(parts) else ""

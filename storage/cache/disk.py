@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeAlias, TypeVar
 
 from slipstream.storage import logs
 from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import MissReason
 from slipstream.storage.cache.database import Busy, Database, is_damage
-from slipstream.storage.cache.generation import ALL, EPOCH, slot_of, slots_of
+from slipstream.storage.cache.generation import EPOCH, WRITES, slots_of
 from slipstream.storage.errors import StorageError
 
 T = TypeVar("T")
@@ -31,16 +31,9 @@ SLIDES = 64  # a hit prolongs a sliding entry when more than one part in so many
 FEW_BYTES = 256 * 1024  # of free space; with less, a failure to write is not called damage
 
 
-class Loaded(NamedTuple):
-    """A value from disk, and the counters as they were before it was read."""
-
-    value: bytes | memoryview
-    created_ns: int
-    expires_ns: int
-    slot: int
-    generation: int
-    all_generation: int
-    sliding: bool
+Loaded: TypeAlias = tuple[bytes | memoryview, int, int, int]
+"""A value from disk; when it was stored and when it expires, in nanoseconds since 1970; and the
+counter of writes from before it was read, -1 where it must not be kept in memory."""
 
 
 class Disk:
@@ -51,7 +44,7 @@ class Disk:
         folder: Path,
         clock: Callable[[], int],
         corrupted: Callable[[str, int], None],
-        reopened: Callable[[], object],
+        opened: Callable[[memoryview | None], object],
     ) -> None:
         """Nothing is opened before it is needed.
 
@@ -59,16 +52,16 @@ class Disk:
             folder: The cache's own folder.
             clock: Nanoseconds since 1970.
             corrupted: Told the key and size of a value that was not what was stored.
-            reopened: Called when another database takes the place of the one that was open.
+            opened: Told the counters of the database that is used from now on; None: of none.
         """
         self.folder = folder
         self.warnings: list[str] = []
         self.lock = threading.RLock()
-        self.slots: memoryview | None = None
-        """Of the open database, for the memory tier; None: there is none."""
+        self.hits = self.misses = 0
+        """Of the calls of `load` that count, since the store was opened."""
         self._clock = clock
         self._corrupted = corrupted
-        self._reopened = reopened
+        self._opened = opened
         self._database: Database | None = None
         self._checked_ns = 0
         self._no_database_until = 0.0
@@ -78,15 +71,17 @@ class Disk:
         self._told: set[str] = set()
         self._closed = False
 
-    def load(self, key: str, now: int, grace_ns: int = 0) -> Loaded | None:
+    def load(self, key: str, now: int, grace_ns: int = 0, counted: int = 1) -> Loaded | None:
         """The value of a key as it was stored, or None.
 
         Args:
             key: Of the cache.
             now: Nanoseconds since 1970.
             grace_ns: An entry that expired less than this long ago counts as alive.
+            counted: 1: the call counts as a hit or a miss; 0: it does not.
         """
         with self.lock:
+            self.misses += counted
             database = self._database
             if (
                 database is None
@@ -97,22 +92,21 @@ class Disk:
                 if database is None:
                     return None
             try:
-                slot = slot_of(key)
-                slots = database.slots
-                generation, all_generation = slots[slot], slots[ALL]
+                writes = database.slots[WRITES]
                 row = database.execute(rows.READ, (key,)).fetchone()
                 if row is None:
                     return None
-                value, checksum, created, expires, accessed, sliding, size, file = row
-                if not rows.alive(created, expires, now, grace_ns):
+                value, checksum, created, expires, accessed, flags = row
+                if not created - rows.AHEAD_NS <= now < expires + grace_ns:
                     return None
-                if file is not None:
-                    value = values.read(self.folder, file, size)
+                if flags & rows.FILE:
+                    value = self._large(database, key)
                 if value is None or values.checksum(key, value) != checksum:
-                    self.evict_corrupt(key, checksum, created, size)
+                    self.evict_corrupt(key, checksum, created)
                     return None
-                if sliding:
-                    expires = self._slide(database, key, now, expires, accessed, sliding)
+                if flags & rows.SLIDING:
+                    expires = self._slide(database, key, now, expires, accessed)
+                    writes = -1
                 elif -NOTED_NS < now - accessed < NOTED_NS:
                     self._recent[key] = now
                     if len(self._recent) > RECENT:
@@ -121,13 +115,13 @@ class Disk:
                     self._due[key] = now
                     if len(self._due) >= DUE:
                         self.write_accesses()
-                return Loaded(
-                    value, created, expires, slot, generation, all_generation, sliding != 0
-                )
+                self.misses -= counted
+                self.hits += counted
+                return value, created, expires, writes
             except UnicodeEncodeError:  # half a surrogate pair: a key that cannot be stored
                 return None
             except (TypeError, ValueError, OverflowError):  # a damaged row is of any type
-                self.evict_corrupt(key, None, None, 0)
+                self.evict_corrupt(key, None, None)
                 return None
             except FAULTS as error:
                 self._fault(error, database, reading=True)
@@ -165,9 +159,7 @@ class Disk:
                 if database is None:
                     return default
                 try:
-                    with database.writing(slots):
-                        result = action(database)
-                    return result
+                    return database.write(slots, action)
                 except FAULTS as error:
                     if not self._fault(error, database, reading=False):
                         return default
@@ -215,6 +207,7 @@ class Disk:
         self.lock = threading.RLock()
         self._forget()
         self._due, self._recent = {}, {}
+        self.hits = self.misses = 0
 
     def warn(self, kind: str, sentence: str, error: object = "") -> None:
         """Tell of a fault, once."""
@@ -245,7 +238,7 @@ class Disk:
             self.tell(error)
             return None
         self._checked_ns = now
-        self.slots = self._database.slots
+        self._opened(self._database.slots)
         if self._database.was_set_aside:
             self._tell_set_aside()
         return self._database
@@ -254,8 +247,7 @@ class Disk:
         if self._database is not None:
             self._database.close()
             self._database = None
-            self.slots = None
-            self._reopened()
+            self._opened(None)
 
     def _fault(self, error: Exception, database: Database, reading: bool) -> bool:
         """Deal with an error; true when it is worth trying again."""
@@ -329,7 +321,11 @@ class Disk:
         except OSError:
             return FEW_BYTES
 
-    def evict_corrupt(self, key: str, checksum: object, created: object, size: int) -> None:
+    def _large(self, database: Database, key: str) -> memoryview | None:
+        found = database.execute(rows.READ_MORE, (key,)).fetchone()
+        return None if found is None else values.read(self.folder, found[0], found[1])
+
+    def evict_corrupt(self, key: str, checksum: object, created: object) -> None:
         """Remove an entry that is not what was stored, unless it was replaced meanwhile."""
 
         def take(database: Database) -> list[rows.Gone]:
@@ -345,14 +341,13 @@ class Disk:
             return gone
 
         nothing: list[rows.Gone] = []
-        if self.write(slots_of([key]), take, nothing):
-            logs.warning("cache.corrupt", key=key, size=size)
-            self._corrupted(key, size)
+        for gone in self.write(slots_of([key]), take, nothing):
+            logs.warning("cache.corrupt", key=key, size=gone.size)
+            self._corrupted(key, gone.size)
 
-    def _slide(
-        self, database: Database, key: str, now: int, expires: int, accessed: int, sliding: int
-    ) -> int:
+    def _slide(self, database: Database, key: str, now: int, expires: int, accessed: int) -> int:
         """Prolong a sliding entry; returns when it expires."""
+        sliding: int = database.execute(rows.READ_MORE, (key,)).fetchone()[2]
         if 0 <= now - accessed <= sliding // SLIDES:
             return expires
         until = min(now + sliding, rows.NEVER)

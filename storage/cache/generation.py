@@ -1,11 +1,13 @@
 """Counters in a file that every process maps: they tell whether what memory holds is still true.
 
-Each key belongs to one of 4096 slots, and one slot stands for all keys. A writer, who holds the
-cache's write lock, makes the slots of its keys odd, commits, and makes them even and new. A reader
-notes both counters *before* it reads a row; the value it read may be served from memory for as long
-as both are what they were, and even. So a value that was replaced is not served once the call
-that replaced it has returned. A writer that is killed leaves its slots odd: their keys are read
-from disk until somebody writes to one of them, or a clean-up mends them.
+Each key belongs to one of 4096 slots, one slot stands for all keys, and one counts every write. A
+writer, who holds the cache's write lock, makes the slots of its keys odd, commits, and makes them
+even and new. A value that was read may be served from memory for as long as its slot and that of
+all keys are what they were when it was read, and even: so a value that was replaced is not served
+once the call that replaced it has returned. When it was read is made sure of by the counter of
+writes, which has to be even and the same before the row was read and after the slots were. A
+writer that is killed leaves its slots odd: their keys are read from disk until somebody writes to
+one of them, or a clean-up mends them.
 """
 
 import mmap
@@ -17,8 +19,10 @@ from xxhash import xxh3_64_intdigest
 
 EPOCH = 0  # slot that changes when a new database is begun
 ALL = 1  # slot of all keys
-_FIRST = 2
+WRITES = 2  # slot of every write
+_FIRST = 3
 _KEYS = 4096  # a power of two
+_MASK = 0xFFFF_FFFF_FFFF_FFFF
 _SIZE = 8 * (_FIRST + _KEYS)
 MANY = 256  # keys of one transaction above which the slot of all keys is used
 
@@ -59,14 +63,16 @@ class Generations:
 
     def begin(self, slots: Iterable[int]) -> None:
         """Mark slots as being changed."""
-        for slot in slots:
-            now = self.slots[slot]
-            self.slots[slot] = (now + 1 + (now & 1)) & 0xFFFF_FFFF_FFFF_FFFF
+        counters = self.slots
+        for slot in (WRITES, *slots):
+            now = counters[slot]
+            counters[slot] = (now + 1 + (now & 1)) & _MASK
 
     def end(self, slots: Iterable[int]) -> None:
         """Mark slots as changed."""
-        for slot in slots:
-            self.slots[slot] = ((self.slots[slot] | 1) + 1) & 0xFFFF_FFFF_FFFF_FFFF
+        counters = self.slots
+        for slot in (*slots, WRITES):
+            counters[slot] = ((counters[slot] | 1) + 1) & _MASK
 
     def mend(self) -> None:
         """Finish the changes of writers that were killed."""

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from slipstream.storage.cache.data import Removed
-from slipstream.storage.cache.generation import ALL
+from slipstream.storage.cache.generation import ALL, WRITES, slot_of
 
 RECHECKED_NS = 60 * 10**9  # after which a value is read from disk again, which notes its use
 SHARE = 16  # a value that would take more than one part in so many of the limit is not kept
@@ -31,16 +31,22 @@ class Memory:
     def __init__(self, limit: int) -> None:
         """Keep values that take `limit` bytes together; 0: none."""
         self.limit = limit
-        self.largest = limit // SHARE
         self.size = 0
         self.hits = 0
+        self._slots: memoryview | None = None
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: str, now: int, slots: memoryview) -> Kept | None:
+    def attach(self, slots: memoryview | None) -> None:
+        """Serve what is true under these counters, those of another database; None: nothing."""
+        self.clear()
+        self._slots = slots
+
+    def get(self, name: str, now: int) -> Kept | None:
         """A value that is as true as on disk, or None."""
-        kept = self._kept.get(key)
-        if kept is None:
+        kept = self._kept.get(name)
+        slots = self._slots
+        if kept is None or slots is None:
             return None
         if (
             slots[kept.slot] == kept.generation
@@ -49,32 +55,50 @@ class Memory:
         ):
             with self._lock:
                 self.hits += 1
-                if key in self._kept:
-                    self._kept.move_to_end(key)
+                if name in self._kept:
+                    self._kept.move_to_end(name)
             return kept
-        self.drop(key)
+        self.drop(name)
         return None
 
     def put(
-        self, key: str, value: Any, size: int, slot: int, generation: int, all_generation: int,
-        now: int, created: int, expires: int,
+        self, name: str, key: str, value: Any, size: int, writes: int, now: int, created: int,
+        expires: int,
     ) -> None:  # fmt: skip
-        """Keep a value, unless it was read while it was being changed or is too large."""
-        if size > self.largest or (generation | all_generation) & 1:
+        """Keep a value, unless somebody writes at the moment or it is too large.
+
+        Args:
+            name: What it is found by.
+            key: Of its entry.
+            value: Decoded; nobody may change it.
+            size: Bytes of its encoded form.
+            writes: The counter of writes from before the entry was read.
+            now: Nanoseconds since 1970.
+            created: When it was stored.
+            expires: Until when it may be served.
+        """
+        slots = self._slots
+        if slots is None or size * SHARE > self.limit:
+            return
+        slot = slot_of(key)
+        generation, all_generation = slots[slot], slots[ALL]
+        if (generation | all_generation | writes) & 1 or slots[WRITES] != writes:
             return
         until = min(now + RECHECKED_NS, expires)
-        kept = Kept(value, slot, generation, all_generation, now, until, size, created, expires)
+        kept = Kept(
+            value, slot, generation, all_generation, now, until, size, created, expires
+        )  # fmt: skip
         with self._lock:
-            old = self._kept.pop(key, None)
+            old = self._kept.pop(name, None)
             self.size += size - (old.size if old else 0)
-            self._kept[key] = kept
+            self._kept[name] = kept
             while self.size > self.limit:
                 self.size -= self._kept.popitem(last=False)[1].size
 
-    def drop(self, key: str) -> None:
+    def drop(self, name: str) -> None:
         """Forget a value."""
         with self._lock:
-            if (old := self._kept.pop(key, None)) is not None:
+            if (old := self._kept.pop(name, None)) is not None:
                 self.size -= old.size
 
     def clear(self) -> Removed:

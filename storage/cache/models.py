@@ -27,14 +27,15 @@ class EntryRow(_Table, table=True):
 
     __tablename__ = "entries"
     __table_args__ = (
-        Index("ix_entries_eviction", "priority", "accessed_ns"),
-        Index("ix_entries_expires_ns", "expires_ns"),
+        # In the order of eviction. It holds the other times too, so that one index, which every
+        # write has to change, also answers what is expired and how old everything is.
+        Index("ix_entries_use", "priority", "accessed_ns", "created_ns", "expires_ns"),
         Index("ix_entries_file", "file", sqlite_where=text("file IS NOT NULL")),
         Index("ix_entries_producer", "producer", sqlite_where=text("producer != ''")),
         Index("ix_entries_identity", "identity", sqlite_where=text("identity != ''")),
     )
 
-    id: int | None = Field(default=None, primary_key=True)  # in the order of setting
+    id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
     checksum: bytes = Field(sa_type=LargeBinary)  # xxh3-128 over key and value
     created_ns: int
@@ -43,7 +44,7 @@ class EntryRow(_Table, table=True):
     sliding_ns: int  # how long a hit prolongs the entry; 0: not
     priority: int
     size: int  # of the value
-    links: int  # 1: it has tags, 2: it depends on something, 3: both
+    flags: int  # 1: tags, 2: dependencies, 4: the value is in a file, 8: sliding
     producer: str
     identity: str
     file: str | None = None  # SHA-256 of a large value

@@ -98,7 +98,6 @@ def _prepare(
     if len(value) > values.INLINE:
         name, written = values.write(folder, value)
     row = rows.Row(
-        item.key,
         values.checksum(item.key, value),
         now,
         min(now + ttl_ns, rows.NEVER),
@@ -106,11 +105,15 @@ def _prepare(
         ttl_ns if item.sliding else 0,
         max(-_LARGEST, min(item.priority, _LARGEST)),
         len(value),
-        (rows.HAS_TAGS if tags else 0) | (rows.HAS_DEPENDENCIES if parents else 0),
+        (rows.TAGS if tags else 0)
+        | (rows.DEPENDENCIES if parents else 0)
+        | (rows.FILE if name else 0)
+        | (rows.SLIDING if item.sliding else 0),
         item.producer,
         item.identity,
         name,
         None if name else value,
+        item.key,
     )
     return Prepared(row, tags, parents, written)
 

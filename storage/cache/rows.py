@@ -11,27 +11,31 @@ from slipstream.storage.cache.data import Entry, MissReason
 NEVER = (1 << 63) - 1  # as a time: an entry that does not expire
 AHEAD_NS = 300 * 10**9  # a clock may be corrected by so much
 TOMBSTONES = 10_000  # removals that are remembered
-HAS_TAGS, HAS_DEPENDENCIES = 1, 2
+TAGS, DEPENDENCIES, FILE, SLIDING = 1, 2, 4, 8  # flags
 
 READ = (
-    "SELECT value, checksum, created_ns, expires_ns, accessed_ns, sliding_ns, size, file"
-    " FROM entries WHERE key = ?"
+    "SELECT value, checksum, created_ns, expires_ns, accessed_ns, flags FROM entries WHERE key = ?"
 )
+READ_MORE = "SELECT file, size, sliding_ns FROM entries WHERE key = ?"  # with the last two flags
 _COLUMNS = (
     "key, size, created_ns, expires_ns, accessed_ns, sliding_ns, priority, producer, identity,"
-    " checksum, file, links"
+    " checksum, file, flags"
 )
-_PUT = (
-    "INSERT OR REPLACE INTO entries (key, checksum, created_ns, expires_ns, accessed_ns,"
-    " sliding_ns, priority, size, links, producer, identity, file, value)"
+_INSERT = (
+    "INSERT INTO entries (checksum, created_ns, expires_ns, accessed_ns, sliding_ns, priority,"
+    " size, flags, producer, identity, file, value, key)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE = (  # in its place: replacing the row writes twice as many pages
+    "UPDATE entries SET checksum = ?, created_ns = ?, expires_ns = ?, accessed_ns = ?,"
+    " sliding_ns = ?, priority = ?, size = ?, flags = ?, producer = ?, identity = ?, file = ?,"
+    " value = ? WHERE key = ?"
 )
 
 
 class Row(NamedTuple):
     """An entry that is ready to be written."""
 
-    key: str
     checksum: bytes
     created_ns: int
     expires_ns: int
@@ -39,11 +43,12 @@ class Row(NamedTuple):
     sliding_ns: int
     priority: int
     size: int
-    links: int
+    flags: int
     producer: str
     identity: str
     file: str | None
     value: bytes | memoryview | None
+    key: str
 
 
 class Gone(NamedTuple):
@@ -66,12 +71,13 @@ def put(
         The file of the value that was there, if it had one.
     """
     old = connection.execute(
-        "SELECT size, links, file FROM entries WHERE key = ?", (row.key,)
+        "SELECT size, flags, file FROM entries WHERE key = ?", (row.key,)
     ).fetchone()
-    connection.execute(_PUT, row)
     if old is None:
+        connection.execute(_INSERT, row)
         add_totals(connection, 1, row.size)
     else:
+        connection.execute(_UPDATE, row)
         if old[0] != row.size:
             add_totals(connection, 0, row.size - old[0])
         if old[1]:
@@ -95,7 +101,7 @@ def take(
     gone = []
     for key in keys:
         old = connection.execute(
-            "SELECT size, file, links FROM entries WHERE key = ?", (key,)
+            "SELECT size, file, flags FROM entries WHERE key = ?", (key,)
         ).fetchone()
         if old is None:
             continue
@@ -125,10 +131,10 @@ def totals(connection: sqlite3.Connection) -> tuple[int, int]:
     return int(entries), int(size)
 
 
-def _unlink(connection: sqlite3.Connection, key: str, links: int) -> None:
-    if links & HAS_TAGS:
+def _unlink(connection: sqlite3.Connection, key: str, flags: int) -> None:
+    if flags & TAGS:
         connection.execute("DELETE FROM tags WHERE key = ?", (key,))
-    if links & HAS_DEPENDENCIES:
+    if flags & DEPENDENCIES:
         connection.execute("DELETE FROM dependencies WHERE child = ?", (key,))
 
 
@@ -178,10 +184,10 @@ def entries(
 
 
 def _entry(connection: sqlite3.Connection, row: Sequence[Any]) -> Entry:
-    *fields, checksum, file, links = row
+    *fields, checksum, file, flags = row
     tags: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
-    if links:
+    if flags:
         key = (row[0],)
         found = connection.execute("SELECT tag FROM tags WHERE key = ? ORDER BY tag", key)
         tags = tuple(tag for (tag,) in found)

@@ -19,7 +19,7 @@ CREATE TABLE entries (
     sliding_ns INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     size INTEGER NOT NULL,
-    links INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
     producer VARCHAR NOT NULL,
     identity VARCHAR NOT NULL,
     file VARCHAR,
@@ -28,15 +28,13 @@ CREATE TABLE entries (
     UNIQUE ("key")
 );
 
-CREATE INDEX ix_entries_eviction ON entries (priority, accessed_ns);
-
-CREATE INDEX ix_entries_expires_ns ON entries (expires_ns);
-
 CREATE INDEX ix_entries_file ON entries (file) WHERE file IS NOT NULL;
 
 CREATE INDEX ix_entries_identity ON entries (identity) WHERE identity != '';
 
 CREATE INDEX ix_entries_producer ON entries (producer) WHERE producer != '';
+
+CREATE INDEX ix_entries_use ON entries (priority, accessed_ns, created_ns, expires_ns);
 
 CREATE TABLE tags (
     tag VARCHAR NOT NULL,

@@ -31,7 +31,7 @@ from slipstream.storage.cache.data import (
 from slipstream.storage.cache.disk import Disk, Loaded
 from slipstream.storage.cache.flight import Flights
 from slipstream.storage.cache.generation import ALL, slots_of
-from slipstream.storage.cache.memory import Kept, Memory
+from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.put import nanoseconds, prepare_all, put, storable, time_to_live
 from slipstream.storage.config.settings import CacheLimits
 
@@ -60,8 +60,8 @@ class Counts:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.disk_hits = self.misses = self.sets = self.deletes = 0
-        self.evictions = self.corruptions = self.audits = self.audit_differences = 0
+        self.sets = self.deletes = self.evictions = self.corruptions = 0
+        self.audits = self.audit_differences = 0
 
 
 class CacheStore:
@@ -89,7 +89,7 @@ class CacheStore:
         self.limits = limits
         self.context = ("", "")
         self.memory = Memory(limits.memory_bytes)
-        self.disk = Disk(folder, clock, self._on_corrupt, self.memory.clear)
+        self.disk = Disk(folder, clock, self._on_corrupt, self.memory.attach)
         self.counts = Counts()
         self.clock = clock
         self._flights = Flights(folder)
@@ -110,15 +110,10 @@ class CacheStore:
             found = self.lookup(key)
             return found.value if isinstance(found, Hit) else default
         now = self.clock()
-        if (kept := self.kept(key, now)) is not None:
+        if (kept := self.memory.get(key, now)) is not None:
             return kept.value  # type: ignore[no-any-return]
         loaded = self.disk.load(key, now)
-        with self.counts.lock:
-            if loaded is None:
-                self.counts.misses += 1
-                return default
-            self.counts.disk_hits += 1
-        return self._remember(key, loaded, now)
+        return default if loaded is None else self._remember(key, loaded, now)
 
     def view(self, key: str) -> memoryview | None:
         """The value of a key without a copy: a large one is mapped from its file, and checked."""
@@ -127,8 +122,9 @@ class CacheStore:
         if loaded is None:
             self.missed(key, start)
             return None
-        self.hit_disk(key, loaded, start)
-        return memoryview(loaded.value)
+        value = memoryview(loaded[0])
+        self.tell("hit", key, "disk", start, len(value))
+        return value
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """The values of those keys that have one."""
@@ -148,15 +144,16 @@ class CacheStore:
         """
         start = time.perf_counter_ns()
         now = self.clock()
-        if (kept := self.kept(key, now)) is not None:
+        if (kept := self.memory.get(key, now)) is not None:
             value: bytes = kept.value
             self.tell("hit", key, "memory", start, len(value))
             return Hit(value, "memory", kept.created_ns, kept.expires_ns)
         loaded = self.disk.load(key, now)
         if loaded is None:
             return Miss(self.missed(key, start, identity))
-        self.hit_disk(key, loaded, start)
-        return Hit(self._remember(key, loaded, now), "disk", loaded.created_ns, loaded.expires_ns)
+        value = self._remember(key, loaded, now)
+        self.tell("hit", key, "disk", start, len(value))
+        return Hit(value, "disk", loaded[1], loaded[2])
 
     def exists(self, key: str) -> bool:
         """Whether a key has a value, which is not read."""
@@ -363,15 +360,15 @@ class CacheStore:
 
         if stale_seconds:
             grace = nanoseconds(stale_seconds)
-            if (stale := self.disk.load(key, self.clock(), grace)) is not None:
+            if (stale := self.disk.load(key, self.clock(), grace, counted=0)) is not None:
                 self._refresh(key, lambda: self._flights.run(key, look, computed))
-                return bytes(stale.value)
+                return bytes(stale[0])
         return self._flights.run(key, look, computed)
 
     def peek(self, key: str) -> bytes | None:
         """The value of a key, which counts neither as a hit nor as a miss."""
-        loaded = self.disk.load(key, self.clock())
-        return None if loaded is None else bytes(loaded.value)
+        loaded = self.disk.load(key, self.clock(), counted=0)
+        return None if loaded is None else bytes(loaded[0])
 
     def typed(
         self, codec: "Codec[V]", name: str, key: Callable[[Any], str] = str
@@ -402,9 +399,9 @@ class CacheStore:
             disk._replace(
                 limit=self.limits.max_bytes,
                 entry_limit=self.limits.max_entries,
-                hits=counts.disk_hits,
+                hits=self.disk.hits,
             ),
-            counts.misses,
+            self.disk.misses,
             counts.sets,
             counts.deletes,
             counts.evictions,
@@ -444,36 +441,8 @@ class CacheStore:
 
     # What the typed caches use as well.
 
-    def kept(self, key: str, now: int) -> Kept | None:
-        """What memory has of a key."""
-        slots = self.disk.slots
-        return None if slots is None else self.memory.get(key, now, slots)
-
-    def keep(self, key: str, value: Any, loaded: Loaded, now: int) -> None:
-        """Keep a value that was loaded in memory."""
-        if not loaded.sliding:  # whose uses are written
-            self.memory.put(
-                key,
-                value,
-                len(loaded.value),
-                loaded.slot,
-                loaded.generation,
-                loaded.all_generation,
-                now,
-                loaded.created_ns,
-                loaded.expires_ns,
-            )
-
-    def hit_disk(self, key: str, loaded: Loaded, start: int) -> None:
-        """Count a hit."""
-        with self.counts.lock:
-            self.counts.disk_hits += 1
-        self.tell("hit", key, "disk", start, len(loaded.value))
-
     def missed(self, key: str, start: int, identity: str = "") -> MissReason:
-        """Count a miss, and say why it is one."""
-        with self.counts.lock:
-            self.counts.misses += 1
+        """Say why a key has no value."""
         reason = self._why(key, identity)
         self.tell("miss", key, "", start, 0, reason)
         return reason
@@ -496,8 +465,10 @@ class CacheStore:
             logs.warning("cache.telemetry", reason=str(error))
 
     def _remember(self, key: str, loaded: Loaded, now: int) -> bytes:
-        value = bytes(loaded.value)  # the same object when it is bytes already
-        self.keep(key, value, loaded, now)
+        data, created, expires, writes = loaded
+        value = bytes(data)  # the same object when it is bytes already
+        if self.memory.limit:
+            self.memory.put(key, key, value, len(value), writes, now, created, expires)
         return value
 
     def _why(self, key: str, identity: str) -> MissReason:

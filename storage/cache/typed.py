@@ -125,7 +125,7 @@ class TypedCache(Generic[V]):
         """The value of a key if memory has it."""
         start = perf_counter_ns()
         text = self._key(key)
-        kept = self._store.kept(f"{self._name}\0{text}", self._store.clock())
+        kept = self._store.memory.get(f"{self._name}\0{text}", self._store.clock())
         if kept is None:
             return None
         self._store.tell("hit", text, "memory", start, kept.size)
@@ -136,18 +136,19 @@ class TypedCache(Generic[V]):
         store = self._store
         now = store.clock()
         name = f"{self._name}\0{key}"
-        if (kept := store.kept(name, now)) is not None:
+        if (kept := store.memory.get(name, now)) is not None:
             store.tell("hit", key, "memory", start, kept.size)
             return kept.value  # type: ignore[no-any-return]
         loaded = store.disk.load(key, now)
         if loaded is not None:
             try:
-                value = self._codec.decode(loaded.value)
+                data, created, expires, writes = loaded
+                value = self._codec.decode(data)
             except ValueError as error:
                 logs.info("cache.schema", key=key, reason=str(error))
             else:
-                store.keep(name, value, loaded, now)
-                store.hit_disk(key, loaded, start)
+                store.memory.put(name, key, value, len(data), writes, now, created, expires)
+                store.tell("hit", key, "disk", start, len(data))
                 return value
         store.missed(key, start)
         return None

@@ -22,10 +22,9 @@ def disk_stats(disk: Disk) -> DiskStats:
     """What is on disk; limits and hits are the caller's to fill in."""
 
     def ages(connection: sqlite3.Connection) -> tuple[int, int]:
-        select = "SELECT created_ns FROM entries ORDER BY id {} LIMIT 1"
-        oldest = connection.execute(select.format("ASC")).fetchone()
-        newest = connection.execute(select.format("DESC")).fetchone()
-        return (oldest or (0,))[0], (newest or (0,))[0]
+        found = connection.execute("SELECT min(created_ns), max(created_ns) FROM entries")
+        oldest, newest = found.fetchone()
+        return oldest or 0, newest or 0
 
     entries, size = disk.read(rows.totals, (0, 0))
     oldest, newest = disk.read(ages, (0, 0))
@@ -66,7 +65,7 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
             size += its_size
             if not _is_whole(disk.folder, key, value, checksum, its_size, file):
                 corrupt.append(key)
-                disk.evict_corrupt(key, checksum, created, its_size)
+                disk.evict_corrupt(key, checksum, created)
         if progress is not None:
             progress(checked, max(total, checked))
     disk.write((), _mend_totals, None)
