@@ -13,7 +13,8 @@ class Filter(NamedTuple):
 
     Attributes:
         path_glob: As a `.gitignore` writes it: `*` within a name, `**` over folders, `?`, `[…]`,
-            `{a,b}`; without `/` it is of a file's name anywhere; with one at its end, of a folder.
+            `{a,b}`; without `/` it is of a file's name anywhere; with one at its end, of what it
+            names and everything in it.
         language: Such as `python`.
         kind: Of the definition, such as `function`.
     """
@@ -66,8 +67,7 @@ class Filter(NamedTuple):
 def glob_pattern(glob: str) -> re.Pattern[str]:
     """Compile a path glob. An unclosed `[` or `{` is an ordinary character."""
     anchored = "/" in glob.rstrip("/")
-    body = glob.strip("/") + ("/**" if glob.endswith("/") else "")
-    source = _translate(body.removeprefix("./"))
+    source = _translate(glob.removeprefix("./").strip("/")) + "(?:/.*)?" * glob.endswith("/")
     return re.compile(source if anchored else f"(?:.*/)?{source}", re.DOTALL)
 
 

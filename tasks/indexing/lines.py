@@ -7,12 +7,14 @@ trigrams repays that has to be made at every commit.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from slipstream.storage.errors import UsageError
 from slipstream.tasks.indexing import skip
 
 LARGEST = 16 << 20  # bytes; larger files are not searched
+AT_ONCE = 128  # files that are read together: git is started for them once, where it is needed
 LONGEST_LINE = 400  # characters of a line that are shown
 
 Read: TypeAlias = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str, bytes | None]]]
@@ -84,19 +86,22 @@ def search(
         root: Folder in which the files lie. They are first looked at there, which is quicker than
             making sure of each, and read by name where something matches. Empty: there is none.
     """
-    for path, name in pairs:
-        if skip.by_path(path, -1, LARGEST) == "binary":
-            continue
-        if (
-            root
-            and (seen := _peek(os.path.join(root, path))) is not None
-            and not _matches(seen, matcher)
-        ):
-            continue
-        for _, _, data in read([(path, name)]):
+    waiting = iter(pairs)
+    while group := list(islice(waiting, AT_ONCE)):
+        likely = [pair for pair in group if _may_match(pair[0], matcher, root)]
+        found = {path: data for path, _, data in read(likely)} if likely else {}
+        for path, _ in likely:
+            data = found.get(path)
             text = skip.decoded(data) if data and len(data) <= LARGEST else None
             if text and (rows := _matches(text, matcher)):
                 yield Matches(path, rows, _split(text))
+
+
+def _may_match(path: str, matcher: Matcher, root: str) -> bool:
+    if skip.by_path(path, -1, LARGEST) == "binary":
+        return False
+    seen = _peek(os.path.join(root, path)) if root else None
+    return seen is None or bool(_matches(seen, matcher))
 
 
 def text_lines(data: bytes | None) -> list[bytes]:

@@ -73,6 +73,11 @@ def find(view: View, query: str, only: Filter, least: int = SLIP) -> list[Named]
     return sorted(found)
 
 
+def is_test(path: str) -> bool:
+    """Whether a path looks like that of a test."""
+    return _TEST.search(path) is not None
+
+
 def _all(view: View, name: str, scope: list[str], only: Filter, least: int) -> list[Named]:
     found: list[Named] = []
     for number, part in enumerate(view.parts):
@@ -90,7 +95,7 @@ def _all(view: View, name: str, scope: list[str], only: Filter, least: int) -> l
                     continue
                 rank = (
                     abs(len(text) - len(name)) if fit >= PREFIX else 0,
-                    _TEST.search(path) is not None,
+                    is_test(path),
                     _KIND_RANK.get(tables.kinds.text(kind), len(KIND_ORDER)),
                 )
                 line = tables.symbol_start[symbol]
