@@ -83,7 +83,7 @@ class Index(NamedTuple):
         snapshot: The state that it is of.
         files: Path → content of what is in it: all files but those whose contents are missing.
         view: What is searched.
-        segment: Key of the segment below the view; empty: it could not be stored.
+        segment: Key of the segment below the view.
         report: What had to be done for it.
     """
 
@@ -146,12 +146,6 @@ def plan(source: Source, snapshot: Snapshot, store: "CacheStore") -> Plan:
     return Plan(snapshot, files, base, list(missing.values()), skipped)
 
 
-def batches(missing: list[Wanted]) -> Iterator[list[Wanted]]:
-    """Parts of what is missing that are worth a task of their own."""
-    for start in range(0, len(missing), BATCH):
-        yield missing[start : start + BATCH]
-
-
 def index_batch(
     source: Source,
     batch: list[Wanted],
@@ -192,20 +186,18 @@ def publish(source: Source, planned: Plan, report: Report, store: "CacheStore") 
     lost = report.missing
     files = {p: c for p, c in planned.files.items() if c not in lost} if lost else planned.files
     lookup = _Lookup(source, files, report.made, store, limit)
-    key = artefacts.segment_key(files, limit)
+    producer = artefacts.segment_producer(limit)
+    exact = artefacts.segment_key(files, limit)
+    key = exact if store.exists(exact) else planned.base or exact
     base = _open(key, store)
-    if base is None and planned.base:
-        key = planned.base
-        base = _open(key, store)
     if base is None:
-        key, packed = artefacts.segment_key(files, limit), segment.build(files, lookup)
+        key, packed = exact, segment.build(files, lookup)
         if not lookup.missing:
-            producer = artefacts.segment_producer(limit)
             store.set(key, packed, producer=producer, sliding=True, tags=_tags(planned.snapshot))
         base = segment.open(packed)
     made = view.make(base, files, lookup)
     if not lookup.missing:
-        references.remember(store, planned.snapshot, artefacts.segment_producer(limit), key)
+        references.remember(store, planned.snapshot, producer, key)
     skipped = Counter(report.skipped)
     skipped.update(planned.skipped.values())
     whole = Report(report.parsed, skipped, lost | lookup.missing, {})
