@@ -159,6 +159,27 @@ def _database(name: str) -> Check:
     return Check(name, "ok", f"{path}, schema {database.SCHEMA}, {size}, {journal} journal")
 
 
+def _cache(name: str) -> Check:
+    """Nothing here fails: what cannot use the cache does without it."""
+    from slipstream.storage.cache import open_cache
+
+    with open_cache(paths.home()) as store:
+        disk = store.stats().disk
+        usable, warnings = store.disk.usable(), store.warnings
+        folder, limit = store.folder, store.limits.max_bytes
+    found = f"{disk.entries:,} entries, {output.bytes_text(disk.size)} of {output.bytes_text(limit)}"
+    if warnings or not usable:
+        said = "; ".join(warnings) or f"{folder} cannot be used"
+        return Check(name, "warning", said, f"remove {folder}: it is made anew, and nothing is lost")
+    if disk.damaged:
+        mend = f"look at the disk; then remove {folder}/damaged-*"
+        return Check(name, "warning", f"{found}; {disk.damaged} damaged or older ones set aside", mend)
+    if disk.file_bytes > 2 * limit:
+        taken = output.bytes_text(disk.file_bytes)
+        return Check(name, "warning", f"{found}, {taken} on disk", "slip cache clear --expired")
+    return Check(name, "ok", found)
+
+
 def _configuration(name: str) -> Check:
     found = sources.read()
     problems = resolve(found, check_patterns).problems
@@ -225,6 +246,7 @@ CHECKS: dict[str, Callable[[str], Check]] = {
     "private files": _private_files,
     "disk": _disk,
     "database": _database,
+    "cache": _cache,
     "git": _git,
     "scan engine": _scan_engine,
     "compression": _compression,

@@ -65,7 +65,7 @@ def database_path() -> Path:
 def make_private(folder: Path) -> Path:
     """Make a folder that only its owner can enter, with its parents, and return it.
 
-    A folder that exists is left with the permissions it has: `slip doctor` tells of wrong ones.
+    Parents that are missing are made the same way, as the XDG specification asks. A folder that exists is left with the permissions it has: `slip doctor` tells of wrong ones.
 
     Raises:
         StorageError: It cannot be made, or something else stands in its place.
@@ -73,7 +73,8 @@ def make_private(folder: Path) -> Path:
     if folder.is_dir():  # one system call in the usual case
         return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.parent.is_dir():
+            make_private(folder.parent)
         folder.mkdir(mode=PRIVATE, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
