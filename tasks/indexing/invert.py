@@ -74,20 +74,24 @@ def invert(sources: Sequence[Source]) -> Postings:
 
 def group(keys: "array[int]") -> Groups:
     """Bring rows with equal keys together."""
-    if _small(len(keys)):
-        rows = sorted(range(len(keys)), key=keys.__getitem__)
-        first = [at for at, row in enumerate(rows) if not at or keys[row] != keys[rows[at - 1]]]
-        distinct = array(keys.typecode, [keys[rows[at]] for at in first])
-        return Groups(distinct, array("I", [*first, len(rows)]), array("I", rows))
+    return _group_plainly(keys) if _small(len(keys)) else _group_with_numpy(keys)
+
+
+def _group_plainly(keys: "array[int]") -> Groups:
+    rows = sorted(range(len(keys)), key=keys.__getitem__)
+    first = [at for at, row in enumerate(rows) if not at or keys[row] != keys[rows[at - 1]]]
+    distinct = array(keys.typecode, [keys[rows[at]] for at in first])
+    return Groups(distinct, array("I", [*first, len(rows)]), array("I", rows))
+
+
+def _group_with_numpy(keys: "array[int]") -> Groups:
     import numpy as np
 
     values = np.frombuffer(keys, np.dtype(keys.typecode))
     order = np.argsort(values, kind="stable")
-    distinct_values, starts = np.unique(values[order], return_index=True)
-    first_rows = np.append(starts, len(keys))
-    return Groups(
-        _array(keys.typecode, distinct_values), _array("I", first_rows), _array("I", order)
-    )
+    distinct, first = np.unique(values[order], return_index=True)
+    first = np.append(first, len(keys))
+    return Groups(_array(keys.typecode, distinct), _array("I", first), _array("I", order))
 
 
 def _small(size: int) -> bool:
