@@ -35,7 +35,8 @@ EVENT = "slipstream.cache-invalidated"
 class InvalidateParameters(BaseModel):
     """Which entries go: those for which all that is given holds."""
 
-    keys: list[str] | None = Field(None, min_length=1, description="These keys.")
+    # Not `keys`: Prefect reads models by `dict`, which would call it.
+    cache_keys: list[str] | None = Field(None, min_length=1, description="These keys.")
     prefix: str | None = Field(None, min_length=1, description="What keys begin with.")
     glob: str | None = Field(None, min_length=1, description="A pattern of whole keys.")
     tag: str | None = Field(None, min_length=1, description="A tag of the entry.")
@@ -51,13 +52,15 @@ class InvalidateParameters(BaseModel):
     @model_validator(mode="after")
     def _something_is_chosen(self) -> InvalidateParameters:
         if not self.chosen:
-            raise ValueError("name what is to go: keys, prefix, glob, tag, producer or commit")
+            raise ValueError(
+                "name what is to go: cache_keys, prefix, glob, tag, producer or commit"
+            )
         return self
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What was given of the filters."""
-        names = ("keys", "prefix", "glob", "tag", "producer", "commit")
+        names = ("cache_keys", "prefix", "glob", "tag", "producer", "commit")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -106,9 +109,12 @@ async def invalidate_cache(parameters: InvalidateParameters) -> dict[str, Any]:
 def _remove(parameters: InvalidateParameters) -> dict[str, int]:
     store = flow_store()
     options = parameters.chosen
+    keys = options.pop("cache_keys", None)
     if commit := options.pop("commit", None):
         found = _of_commit(store, commit, parameters.warm.path)
-        options["keys"] = sorted(found.intersection(options.get("keys", found)))
+        keys = sorted(found if keys is None else found.intersection(keys))
+    if keys is not None:
+        options["keys"] = keys
     removed = store.remove(**options, cascade=parameters.cascade, dry_run=parameters.dry_run)
     report = {"entries": removed.count, "bytes": removed.bytes}
     if not parameters.dry_run:

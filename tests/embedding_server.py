@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Server(ThreadingHTTPServer):
 
     Attributes:
         requests: Headers and JSON body of each request, in order.
-        failures: What to do with the next requests; after them, all is well.
+        failures: What to do with the next requests, None: answer; after them, all is well.
         size: Numbers in a vector.
         longest: Characters; longer texts are refused.
     """
@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.connections = 0
-        self.failures: list[Failure] = []
+        self.failures: Sequence[Failure | None] = ()
         self.size = SIZE
         self.longest = 1_000_000
 
@@ -72,8 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((dict(self.headers), body))
-        if self.server.failures:
-            failure = self.server.failures.pop(0)
+        failure, *self.server.failures = self.server.failures or (None,)
+        if failure is not None:
             time.sleep(failure.seconds)
             if not failure.status:
                 self.close_connection = True

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,6 @@ from tests.conftest import Slip
 pytestmark = pytest.mark.xdist_group("prefect")
 LINUX = sys.platform == "linux"
 ERROR = "main.c:{}:5: error: expected ';'\n"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A server of the tests' own, with the settings of Slipstream."""
-    before = dict(os.environ)
-    environment.prepare(tmp_path_factory.mktemp("home"))
-    from prefect.testing.utilities import prefect_test_harness
-
-    try:
-        with prefect_test_harness(server_startup_timeout=environment.START_SECONDS):
-            yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def run_flow(**parameters: Any) -> list[dict[str, Any]]:
@@ -58,7 +42,7 @@ def task_runs() -> dict[str, int]:
 
 
 def test_what_may_pass_is_tried_again_and_what_fails_for_good_is_not(
-    server: None, home: Path, tmp_path: Path
+    prefect_server: str, home: Path, tmp_path: Path
 ) -> None:
     """One log that fails takes nothing from the others, which keep their order."""
     good, flaky = tmp_path / "good.log", tmp_path / "flaky.log"

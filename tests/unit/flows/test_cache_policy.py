@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prefect import Task
+from prefect.transactions import IsolationLevel
 
 from slipstream.flows import warm_cache
 from slipstream.flows.cache_policy import LOCKS, ContentPolicy
@@ -65,6 +66,5 @@ def test_every_input_of_every_cached_task_is_listed_with_its_reason() -> None:
 def test_runs_with_one_key_take_turns() -> None:
     """By the locks of this project; a copy of the policy has the same ones."""
     policy = ContentPolicy()
-    assert policy.isolation_level is not None
-    assert policy.isolation_level.name == "SERIALIZABLE"
+    assert policy.isolation_level is IsolationLevel.SERIALIZABLE
     assert policy.lock_manager is LOCKS
