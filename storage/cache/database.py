@@ -15,10 +15,10 @@ one takes its place, and because it is faster to wait for.
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from slipstream.storage.cache import rows
 from slipstream.storage.cache.generation import ALL, EPOCH, Generations
@@ -107,6 +107,23 @@ class Database:
         finally:
             unlock(self._handle)
         return result
+
+    def write_one(self, slots: Iterable[int], statement: str, parameters: Sequence[Any]) -> bool:
+        """Run one statement, which is a transaction of its own; whether it changed a row.
+
+        Raises:
+            Busy: Somebody else holds the lock.
+            sqlite3.Error: Nothing was changed.
+        """
+        self._lock()
+        try:
+            self.generations.begin(slots)
+            try:
+                return self.connection.execute(statement, parameters).rowcount > 0
+            finally:
+                self.generations.end(slots)
+        finally:
+            unlock(self._handle)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from slipstream.storage import logs
 from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import MissReason
 from slipstream.storage.cache.database import Busy, Database, is_damage
 from slipstream.storage.cache.generation import EPOCH, WRITES, slots_of
+from slipstream.storage.cache.rows import AHEAD_NS, READ
+from slipstream.storage.cache.values import checksum
+from slipstream.storage.config.settings import CacheLimits
 from slipstream.storage.errors import StorageError
 
 T = TypeVar("T")
@@ -28,12 +31,14 @@ NOTED_NS = 60 * 10**9  # a use is written when the one that is written is older 
 DUE = 512  # uses that are written together
 RECENT = 4096  # newer uses that are remembered for the next eviction
 SLIDES = 64  # a hit prolongs a sliding entry when more than one part in so many of its time is gone
+WEIGHED = 8  # entries that are stored between two looks at the limits, at most
+WEIGHED_PART = 256  # the same as a part of each limit
 FEW_BYTES = 256 * 1024  # of free space; with less, a failure to write is not called damage
 
 
-Loaded: TypeAlias = tuple[bytes | memoryview, int, int, int]
-"""A value from disk; when it was stored and when it expires, in nanoseconds since 1970; and the
-counter of writes from before it was read, -1 where it must not be kept in memory."""
+Loaded: TypeAlias = tuple[bytes | memoryview, int, int]
+"""A value from disk, when it expires in nanoseconds since 1970, and the counter of writes from
+before it was read: odd where it must not be kept in memory."""
 
 
 class Disk:
@@ -57,17 +62,18 @@ class Disk:
         self.folder = folder
         self.warnings: list[str] = []
         self.lock = threading.RLock()
-        self.hits = self.misses = 0
-        """Of the calls of `load` that count, since the store was opened."""
+        self.loads = self.hits = 0
+        """Calls of `load` that count, and those that found something."""
         self._clock = clock
         self._corrupted = corrupted
         self._opened = opened
         self._database: Database | None = None
-        self._checked_ns = 0
+        self._checked_ns = self._check_ns = 0
         self._no_database_until = 0.0
         self._no_writes_until = 0.0
         self._due: dict[str, int] = {}
         self._recent: dict[str, int] = {}
+        self._unweighed = self._unweighed_bytes = 0
         self._told: set[str] = set()
         self._closed = False
 
@@ -81,47 +87,43 @@ class Disk:
             counted: 1: the call counts as a hit or a miss; 0: it does not.
         """
         with self.lock:
-            self.misses += counted
+            self.loads += counted
             database = self._database
             if (
                 database is None
                 or database.slots[EPOCH] != database.epoch
-                or not 0 <= now - self._checked_ns < CHECKED_NS
+                or not self._checked_ns <= now < self._check_ns
             ):
                 database = self._check(now)
                 if database is None:
                     return None
             try:
                 writes = database.slots[WRITES]
-                row = database.execute(rows.READ, (key,)).fetchone()
+                row = database.execute(READ, (key,)).fetchone()
                 if row is None:
                     return None
-                value, checksum, created, expires, accessed, flags = row
-                if not created - rows.AHEAD_NS <= now < expires + grace_ns:
+                value, digest, expires, accessed = row
+                if not accessed - AHEAD_NS <= now < expires + grace_ns:
                     return None
-                if flags & rows.FILE:
-                    value = self._large(database, key)
-                if value is None or values.checksum(key, value) != checksum:
-                    self.evict_corrupt(key, checksum, created)
-                    return None
-                if flags & rows.SLIDING:
-                    expires = self._slide(database, key, now, expires, accessed)
-                    writes = -1
-                elif -NOTED_NS < now - accessed < NOTED_NS:
+                if value is None or checksum(key, value) != digest:
+                    flagged = self._flagged(database, key, now, row)
+                    if flagged is None:
+                        return None
+                    value, expires, sliding = flagged
+                    if sliding:  # its uses are written, so memory does not hide them
+                        writes = 1
+                if now - accessed < NOTED_NS:
                     self._recent[key] = now
-                    if len(self._recent) > RECENT:
-                        self._recent.clear()
                 else:
                     self._due[key] = now
                     if len(self._due) >= DUE:
                         self.write_accesses()
-                self.misses -= counted
                 self.hits += counted
-                return value, created, expires, writes
+                return value, expires, writes
             except UnicodeEncodeError:  # half a surrogate pair: a key that cannot be stored
                 return None
             except (TypeError, ValueError, OverflowError):  # a damaged row is of any type
-                self.evict_corrupt(key, None, None)
+                self.evict_corrupt(key, None)
                 return None
             except FAULTS as error:
                 self._fault(error, database, reading=True)
@@ -151,6 +153,10 @@ class Disk:
             action: May be called twice: the second time in a new database.
             default: Returned when nothing was written.
         """
+        return self.perform(lambda database: database.write(slots, action), default)
+
+    def perform(self, action: Callable[[Database], T], default: T) -> T:
+        """What `action` does with the database, or `default` where that cannot be written."""
         with self.lock:
             if time.monotonic() < self._no_writes_until:
                 return default
@@ -159,11 +165,28 @@ class Disk:
                 if database is None:
                     return default
                 try:
-                    return database.write(slots, action)
+                    return action(database)
                 except FAULTS as error:
                     if not self._fault(error, database, reading=False):
                         return default
         return default
+
+    def must_weigh(self, size: int, limits: CacheLimits) -> bool:
+        """Whether so much was stored without a look at the limits that one is due.
+
+        A look costs a tenth of a `set`, and this process's part of a batch is little to be above.
+        """
+        with self.lock:
+            self._unweighed += 1
+            self._unweighed_bytes += size
+            due = (
+                self._unweighed * WEIGHED_PART > limits.max_entries
+                or self._unweighed >= WEIGHED
+                or self._unweighed_bytes * WEIGHED_PART > limits.max_bytes
+            )
+            if due:
+                self._unweighed = self._unweighed_bytes = 0
+        return due
 
     def write_accesses(self, recent: bool = False) -> None:
         """Write what was used since the last time."""
@@ -207,7 +230,7 @@ class Disk:
         self.lock = threading.RLock()
         self._forget()
         self._due, self._recent = {}, {}
-        self.hits = self.misses = 0
+        self.loads = self.hits = 0
 
     def warn(self, kind: str, sentence: str, error: object = "") -> None:
         """Tell of a fault, once."""
@@ -223,10 +246,10 @@ class Disk:
             return None
         if self._database is not None:
             unchanged = self._database.slots[EPOCH] == self._database.epoch
-            if unchanged and 0 <= now - self._checked_ns < CHECKED_NS:
+            if unchanged and self._checked_ns <= now < self._check_ns:
                 return self._database
             if not self._database.replaced():
-                self._checked_ns = now
+                self._checked(now)
                 return self._database
             self._forget()
         if time.monotonic() < self._no_database_until:
@@ -237,11 +260,16 @@ class Disk:
             self._no_database_until = time.monotonic() + RETRY_SECONDS
             self.tell(error)
             return None
-        self._checked_ns = now
+        self._checked(now)
         self._opened(self._database.slots)
         if self._database.was_set_aside:
             self._tell_set_aside()
         return self._database
+
+    def _checked(self, now: int) -> None:
+        self._checked_ns, self._check_ns = now, now + CHECKED_NS
+        if len(self._recent) > RECENT:
+            self._recent.clear()
 
     def _forget(self) -> None:
         if self._database is not None:
@@ -321,20 +349,41 @@ class Disk:
         except OSError:
             return FEW_BYTES
 
-    def _large(self, database: Database, key: str) -> memoryview | None:
-        found = database.execute(rows.READ_MORE, (key,)).fetchone()
-        return None if found is None else values.read(self.folder, found[0], found[1])
+    def _flagged(
+        self, database: Database, key: str, now: int, row: tuple[Any, ...]
+    ) -> tuple[bytes | memoryview, int, bool] | None:
+        """Value, expiry, and whether it is a sliding one, of a row that is not a usual one."""
+        value, digest, expires, accessed = row
+        found = database.execute(rows.READ_FLAGGED, (key,)).fetchone()
+        if found is not None:
+            flags, file, size, sliding = found
+            if flags & rows.FILE:
+                value = values.read(self.folder, file, size)
+            if value is not None and checksum(key, value) + rows.FLAGGED == digest:
+                if flags & rows.SLIDING and now - accessed > sliding // SLIDES:
+                    expires = min(now + sliding, rows.NEVER)
+                    self.write(
+                        (), lambda base: rows.prolong(base.connection, key, now, expires), None
+                    )
+                return value, expires, bool(flags & rows.SLIDING)
+        self.evict_corrupt(key, digest)
+        return None
 
-    def evict_corrupt(self, key: str, checksum: object, created: object) -> None:
-        """Remove an entry that is not what was stored, unless it was replaced meanwhile."""
+    def evict_corrupt(self, key: str, digest: object) -> None:
+        """Remove an entry that is not what was stored, unless it was replaced meanwhile.
+
+        Args:
+            key: Of the entry.
+            digest: The checksum that was read with it; None: not even that could be read.
+        """
 
         def take(database: Database) -> list[rows.Gone]:
             connection = database.connection
-            if created is not None:
-                found = connection.execute(
-                    "SELECT checksum, created_ns FROM entries WHERE key = ?", (key,)
+            if digest is not None:
+                now_there = connection.execute(
+                    "SELECT checksum FROM entries WHERE key = ?", (key,)
                 ).fetchone()
-                if found != (checksum, created):
+                if now_there != (digest,):
                     return []
             gone = rows.take(connection, [key], MissReason.CORRUPT, self._clock())
             database.dropped += [entry.file for entry in gone]
@@ -344,15 +393,6 @@ class Disk:
         for gone in self.write(slots_of([key]), take, nothing):
             logs.warning("cache.corrupt", key=key, size=gone.size)
             self._corrupted(key, gone.size)
-
-    def _slide(self, database: Database, key: str, now: int, expires: int, accessed: int) -> int:
-        """Prolong a sliding entry; returns when it expires."""
-        sliding: int = database.execute(rows.READ_MORE, (key,)).fetchone()[2]
-        if 0 <= now - accessed <= sliding // SLIDES:
-            return expires
-        until = min(now + sliding, rows.NEVER)
-        self.write((), lambda base: rows.prolong(base.connection, key, now, until), None)
-        return until
 
 
 def _is_busy(error: Exception) -> bool:

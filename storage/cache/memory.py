@@ -21,7 +21,6 @@ class Kept(NamedTuple):
     since_ns: int
     until_ns: int
     size: int
-    created_ns: int
     expires_ns: int
 
 
@@ -34,7 +33,7 @@ class Memory:
         self.size = 0
         self.hits = 0
         self._slots: memoryview | None = None
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self.kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = Lock()
 
     def attach(self, slots: memoryview | None) -> None:
@@ -44,7 +43,7 @@ class Memory:
 
     def get(self, name: str, now: int) -> Kept | None:
         """A value that is as true as on disk, or None."""
-        kept = self._kept.get(name)
+        kept = self.kept.get(name)
         slots = self._slots
         if kept is None or slots is None:
             return None
@@ -55,15 +54,14 @@ class Memory:
         ):
             with self._lock:
                 self.hits += 1
-                if name in self._kept:
-                    self._kept.move_to_end(name)
+                if name in self.kept:
+                    self.kept.move_to_end(name)
             return kept
         self.drop(name)
         return None
 
     def put(
-        self, name: str, key: str, value: Any, size: int, writes: int, now: int, created: int,
-        expires: int,
+        self, name: str, key: str, value: Any, size: int, writes: int, now: int, expires: int,
     ) -> None:  # fmt: skip
         """Keep a value, unless somebody writes at the moment or it is too large.
 
@@ -74,7 +72,6 @@ class Memory:
             size: Bytes of its encoded form.
             writes: The counter of writes from before the entry was read.
             now: Nanoseconds since 1970.
-            created: When it was stored.
             expires: Until when it may be served.
         """
         slots = self._slots
@@ -85,27 +82,25 @@ class Memory:
         if (generation | all_generation | writes) & 1 or slots[WRITES] != writes:
             return
         until = min(now + RECHECKED_NS, expires)
-        kept = Kept(
-            value, slot, generation, all_generation, now, until, size, created, expires
-        )  # fmt: skip
+        kept = Kept(value, slot, generation, all_generation, now, until, size, expires)
         with self._lock:
-            old = self._kept.pop(name, None)
+            old = self.kept.pop(name, None)
             self.size += size - (old.size if old else 0)
-            self._kept[name] = kept
+            self.kept[name] = kept
             while self.size > self.limit:
-                self.size -= self._kept.popitem(last=False)[1].size
+                self.size -= self.kept.popitem(last=False)[1].size
 
     def drop(self, name: str) -> None:
         """Forget a value."""
         with self._lock:
-            if (old := self._kept.pop(name, None)) is not None:
+            if (old := self.kept.pop(name, None)) is not None:
                 self.size -= old.size
 
     def clear(self) -> Removed:
         """Forget everything."""
         with self._lock:
-            removed = Removed(len(self._kept), self.size)
-            self._kept.clear()
+            removed = Removed(len(self.kept), self.size)
+            self.kept.clear()
             self.size = 0
         return removed
 
@@ -115,4 +110,4 @@ class Memory:
         self.hits = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self.kept)

@@ -37,7 +37,8 @@ class EntryRow(_Table, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
-    checksum: bytes = Field(sa_type=LargeBinary)  # xxh3-128 over key and value
+    # xxh3-128 over key and value; one more byte tells the usual read that there are flags to heed.
+    checksum: bytes = Field(sa_type=LargeBinary)
     created_ns: int
     expires_ns: int
     accessed_ns: int
@@ -83,13 +84,38 @@ class TombstoneRow(_Table, table=True):
 
 
 class TotalsRow(_Table, table=True):
-    """One row, written in the transaction that changes what it counts."""
+    """One row, which triggers keep."""
 
     __tablename__ = "totals"
 
     id: int | None = Field(default=None, primary_key=True)
     entries: int
     bytes: int
+
+
+TRIGGERS = """
+CREATE TRIGGER entries_insert AFTER INSERT ON entries BEGIN
+    UPDATE totals SET entries = entries + 1, bytes = bytes + new.size;
+END;
+
+CREATE TRIGGER entries_size AFTER UPDATE OF size ON entries WHEN old.size != new.size BEGIN
+    UPDATE totals SET bytes = bytes + new.size - old.size;
+END;
+
+CREATE TRIGGER entries_flags AFTER UPDATE OF flags ON entries WHEN old.flags & 3 BEGIN
+    DELETE FROM tags WHERE "key" = old."key";
+    DELETE FROM dependencies WHERE child = old."key";
+END;
+
+CREATE TRIGGER entries_delete AFTER DELETE ON entries BEGIN
+    UPDATE totals SET entries = entries - 1, bytes = bytes - old.size;
+END;
+
+CREATE TRIGGER entries_delete_flags AFTER DELETE ON entries WHEN old.flags & 3 BEGIN
+    DELETE FROM tags WHERE "key" = old."key";
+    DELETE FROM dependencies WHERE child = old."key";
+END;
+"""
 
 
 def schema_sql() -> str:
@@ -106,7 +132,11 @@ def schema_sql() -> str:
     for statement in statements:
         sql = str(statement.compile(dialect=dialect)).strip()
         lines.append(sql.replace("\t", "    ").replace(", \n", ",\n") + ";")
-    lines += ["INSERT INTO totals VALUES (1, 0, 0);", f"PRAGMA user_version = {VERSION};"]
+    lines += [
+        TRIGGERS.strip(),
+        "INSERT INTO totals VALUES (1, 0, 0);",
+        f"PRAGMA user_version = {VERSION};",
+    ]
     return "\n\n".join(lines) + "\n"
 
 

@@ -97,18 +97,16 @@ def _prepare(
     name, written = None, None
     if len(value) > values.INLINE:
         name, written = values.write(folder, value)
+    flags = (rows.FILE if name else 0) | (rows.SLIDING if item.sliding else 0)
     row = rows.Row(
-        values.checksum(item.key, value),
+        values.checksum(item.key, value) + (rows.FLAGGED if flags else b""),
         now,
         min(now + ttl_ns, rows.NEVER),
         now,
         ttl_ns if item.sliding else 0,
         max(-_LARGEST, min(item.priority, _LARGEST)),
         len(value),
-        (rows.TAGS if tags else 0)
-        | (rows.DEPENDENCIES if parents else 0)
-        | (rows.FILE if name else 0)
-        | (rows.SLIDING if item.sliding else 0),
+        flags | (rows.TAGS if tags else 0) | (rows.DEPENDENCIES if parents else 0),
         item.producer,
         item.identity,
         name,
@@ -128,6 +126,14 @@ def put(disk: Disk, prepared: list[Prepared], now: int, limits: CacheLimits) -> 
     Returns:
         What was thrown out; None: nothing was written.
     """
+    slots = slots_of(item.row.key for item in prepared)
+    first = prepared[0]
+    plain = len(prepared) == 1 and first.row.flags & ~rows.SLIDING == 0
+    if plain and not disk.must_weigh(first.row.size, limits):
+        row = first.row
+        done = disk.perform(lambda base: base.write_one(slots, rows.PUT_PLAIN, row), None)
+        if done is not False:  # else there is a file to be removed
+            return ([], []) if done else None
 
     def write(base: Database) -> Thrown:
         for row, tags, parents, written in prepared:
@@ -145,7 +151,7 @@ def put(disk: Disk, prepared: list[Prepared], now: int, limits: CacheLimits) -> 
         return expired, evicted
 
     try:
-        return disk.write(slots_of(item.row.key for item in prepared), write, None)
+        return disk.write(slots, write, None)
     finally:
         for item in prepared:
             if item.written is not None:

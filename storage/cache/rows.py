@@ -13,24 +13,25 @@ AHEAD_NS = 300 * 10**9  # a clock may be corrected by so much
 TOMBSTONES = 10_000  # removals that are remembered
 TAGS, DEPENDENCIES, FILE, SLIDING = 1, 2, 4, 8  # flags
 
-READ = (
-    "SELECT value, checksum, created_ns, expires_ns, accessed_ns, flags FROM entries WHERE key = ?"
-)
-READ_MORE = "SELECT file, size, sliding_ns FROM entries WHERE key = ?"  # with the last two flags
+READ = "SELECT value, checksum, expires_ns, accessed_ns FROM entries WHERE key = ?"
+READ_FLAGGED = "SELECT flags, file, size, sliding_ns FROM entries WHERE key = ?"
+FLAGGED = b"\0"  # what the checksum ends with in a row that the usual read does not understand
 _COLUMNS = (
     "key, size, created_ns, expires_ns, accessed_ns, sliding_ns, priority, producer, identity,"
     " checksum, file, flags"
 )
-_INSERT = (
+PUT = (  # in the place of an older row: replacing it would write twice as many pages
     "INSERT INTO entries (checksum, created_ns, expires_ns, accessed_ns, sliding_ns, priority,"
     " size, flags, producer, identity, file, value, key)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+    " checksum = excluded.checksum, created_ns = excluded.created_ns,"
+    " expires_ns = excluded.expires_ns, accessed_ns = excluded.accessed_ns,"
+    " sliding_ns = excluded.sliding_ns, priority = excluded.priority, size = excluded.size,"
+    " flags = excluded.flags, producer = excluded.producer, identity = excluded.identity,"
+    " file = excluded.file, value = excluded.value"
 )
-_UPDATE = (  # in its place: replacing the row writes twice as many pages
-    "UPDATE entries SET checksum = ?, created_ns = ?, expires_ns = ?, accessed_ns = ?,"
-    " sliding_ns = ?, priority = ?, size = ?, flags = ?, producer = ?, identity = ?, file = ?,"
-    " value = ? WHERE key = ?"
-)
+PUT_PLAIN = f"{PUT} WHERE flags & {FILE} = 0"
+"""The same, where there is no file to be removed after it; else it changes no row."""
 
 
 class Row(NamedTuple):
@@ -70,18 +71,8 @@ def put(
     Returns:
         The file of the value that was there, if it had one.
     """
-    old = connection.execute(
-        "SELECT size, flags, file FROM entries WHERE key = ?", (row.key,)
-    ).fetchone()
-    if old is None:
-        connection.execute(_INSERT, row)
-        add_totals(connection, 1, row.size)
-    else:
-        connection.execute(_UPDATE, row)
-        if old[0] != row.size:
-            add_totals(connection, 0, row.size - old[0])
-        if old[1]:
-            _unlink(connection, row.key, old[1])
+    old = connection.execute("SELECT file FROM entries WHERE key = ?", (row.key,)).fetchone()
+    connection.execute(PUT, row)
     if tags:
         connection.executemany(
             "INSERT OR IGNORE INTO tags (tag, key) VALUES (?, ?)", [(tag, row.key) for tag in tags]
@@ -91,7 +82,7 @@ def put(
             "INSERT OR IGNORE INTO dependencies (child, parent) VALUES (?, ?)",
             [(row.key, parent) for parent in parents],
         )
-    return None if old is None else old[2]
+    return None if old is None else old[0]
 
 
 def take(
@@ -100,17 +91,11 @@ def take(
     """Remove entries and remember why; keys without one are left out of what is returned."""
     gone = []
     for key in keys:
-        old = connection.execute(
-            "SELECT size, file, flags FROM entries WHERE key = ?", (key,)
-        ).fetchone()
-        if old is None:
-            continue
-        gone.append(Gone(key, old[0], old[1]))
-        connection.execute("DELETE FROM entries WHERE key = ?", (key,))
-        if old[2]:
-            _unlink(connection, key, old[2])
+        old = connection.execute("SELECT size, file FROM entries WHERE key = ?", (key,)).fetchone()
+        if old is not None:
+            gone.append(Gone(key, *old))
+            connection.execute("DELETE FROM entries WHERE key = ?", (key,))
     if gone:
-        add_totals(connection, -len(gone), -sum(entry.size for entry in gone))
         connection.executemany(
             "INSERT OR REPLACE INTO tombstones (key, reason, at_ns) VALUES (?, ?, ?)",
             [(entry.key, reason.value, now) for entry in gone[-TOMBSTONES:]],
@@ -118,24 +103,10 @@ def take(
     return gone
 
 
-def add_totals(connection: sqlite3.Connection, entries: int, size: int) -> None:
-    """Count entries and bytes, more or fewer."""
-    connection.execute(
-        "UPDATE totals SET entries = entries + ?, bytes = bytes + ? WHERE id = 1", (entries, size)
-    )
-
-
 def totals(connection: sqlite3.Connection) -> tuple[int, int]:
     """Entries and bytes."""
     entries, size = connection.execute("SELECT entries, bytes FROM totals WHERE id = 1").fetchone()
     return int(entries), int(size)
-
-
-def _unlink(connection: sqlite3.Connection, key: str, flags: int) -> None:
-    if flags & TAGS:
-        connection.execute("DELETE FROM tags WHERE key = ?", (key,))
-    if flags & DEPENDENCIES:
-        connection.execute("DELETE FROM dependencies WHERE child = ?", (key,))
 
 
 def drop_files(connection: sqlite3.Connection, folder: Path, names: Iterable[str | None]) -> int:
@@ -195,21 +166,22 @@ def _entry(connection: sqlite3.Connection, row: Sequence[Any]) -> Entry:
             "SELECT parent FROM dependencies WHERE child = ? ORDER BY parent", key
         )
         parents = tuple(parent for (parent,) in found)
-    return Entry._make((*fields, checksum.hex(), file or "", tags, parents))
+    return Entry._make((*fields, checksum[:16].hex(), file or "", tags, parents))
 
 
-def alive(created: int, expires: int, now: int, grace: int = 0) -> bool:
+def alive(accessed: int, expires: int, now: int, grace: int = 0) -> bool:
     """Whether an entry is to be served.
 
-    One that was made in the future is not: the clock was set back, and it would live too long.
+    One that was made or used in the future is not: the clock was set back, and it would live too
+    long.
     """
-    return created - AHEAD_NS <= now < expires + grace
+    return accessed - AHEAD_NS <= now < expires + grace
 
 
 def touch(connection: sqlite3.Connection, key: str, now: int, expires: int) -> bool:
     """Begin an entry's time to live anew; false when there is none alive."""
     row = connection.execute(
-        "SELECT created_ns, expires_ns FROM entries WHERE key = ?", (key,)
+        "SELECT accessed_ns, expires_ns FROM entries WHERE key = ?", (key,)
     ).fetchone()
     if row is None or not alive(row[0], row[1], now):
         return False
@@ -227,7 +199,7 @@ def why_missing(connection: sqlite3.Connection, key: str, identity: str, now: in
         now: Nanoseconds since 1970.
     """
     row = connection.execute(
-        "SELECT created_ns, expires_ns FROM entries WHERE key = ?", (key,)
+        "SELECT accessed_ns, expires_ns FROM entries WHERE key = ?", (key,)
     ).fetchone()
     if row is not None:  # it is damaged and cannot be removed, or somebody stored it just now
         dead = not alive(row[0], row[1], now)

@@ -62,6 +62,28 @@ CREATE TABLE totals (
     PRIMARY KEY (id)
 );
 
+CREATE TRIGGER entries_insert AFTER INSERT ON entries BEGIN
+    UPDATE totals SET entries = entries + 1, bytes = bytes + new.size;
+END;
+
+CREATE TRIGGER entries_size AFTER UPDATE OF size ON entries WHEN old.size != new.size BEGIN
+    UPDATE totals SET bytes = bytes + new.size - old.size;
+END;
+
+CREATE TRIGGER entries_flags AFTER UPDATE OF flags ON entries WHEN old.flags & 3 BEGIN
+    DELETE FROM tags WHERE "key" = old."key";
+    DELETE FROM dependencies WHERE child = old."key";
+END;
+
+CREATE TRIGGER entries_delete AFTER DELETE ON entries BEGIN
+    UPDATE totals SET entries = entries - 1, bytes = bytes - old.size;
+END;
+
+CREATE TRIGGER entries_delete_flags AFTER DELETE ON entries WHEN old.flags & 3 BEGIN
+    DELETE FROM tags WHERE "key" = old."key";
+    DELETE FROM dependencies WHERE child = old."key";
+END;
+
 INSERT INTO totals VALUES (1, 0, 0);
 
 PRAGMA user_version = 1;

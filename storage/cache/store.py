@@ -107,10 +107,11 @@ class CacheStore:
     def get(self, key: str, default: bytes | None = None) -> bytes | None:
         """The value of a key, or `default`."""
         if self._listener is not None:
-            found = self.lookup(key)
-            return found.value if isinstance(found, Hit) else default
+            found = self._observed(key, "")
+            return default if isinstance(found, MissReason) else found[0]
         now = self.clock()
-        if (kept := self.memory.get(key, now)) is not None:
+        memory = self.memory
+        if key in memory.kept and (kept := memory.get(key, now)) is not None:
             return kept.value  # type: ignore[no-any-return]
         loaded = self.disk.load(key, now)
         return default if loaded is None else self._remember(key, loaded, now)
@@ -142,23 +143,17 @@ class CacheStore:
             identity: Digest of its inputs without the producer's version, which tells a new
                 version of the producer from new inputs.
         """
-        start = time.perf_counter_ns()
-        now = self.clock()
-        if (kept := self.memory.get(key, now)) is not None:
-            value: bytes = kept.value
-            self.tell("hit", key, "memory", start, len(value))
-            return Hit(value, "memory", kept.created_ns, kept.expires_ns)
-        loaded = self.disk.load(key, now)
-        if loaded is None:
-            return Miss(self.missed(key, start, identity))
-        value = self._remember(key, loaded, now)
-        self.tell("hit", key, "disk", start, len(value))
-        return Hit(value, "disk", loaded[1], loaded[2])
+        found = self._observed(key, identity)
+        if isinstance(found, MissReason):
+            return Miss(found)
+        value, tier, expires = found
+        entry = self.entry(key)
+        return Hit(value, tier, entry.created_ns if entry else 0, expires)
 
     def exists(self, key: str) -> bool:
         """Whether a key has a value, which is not read."""
         found = self.entry(key)
-        return found is not None and rows.alive(found.created_ns, found.expires_ns, self.clock())
+        return found is not None and rows.alive(found.accessed_ns, found.expires_ns, self.clock())
 
     def entry(self, key: str) -> Entry | None:
         """All that is known of an entry but its value, expired or not."""
@@ -401,7 +396,7 @@ class CacheStore:
                 entry_limit=self.limits.max_entries,
                 hits=self.disk.hits,
             ),
-            self.disk.misses,
+            self.disk.loads - self.disk.hits,
             counts.sets,
             counts.deletes,
             counts.evictions,
@@ -464,11 +459,25 @@ class CacheStore:
             self._listener = None
             logs.warning("cache.telemetry", reason=str(error))
 
+    def _observed(self, key: str, identity: str) -> tuple[bytes, Tier, int] | MissReason:
+        """A value with its tier and when it expires, or why there is none; told to the listener."""
+        start = time.perf_counter_ns()
+        now = self.clock()
+        if (kept := self.memory.get(key, now)) is not None:
+            self.tell("hit", key, "memory", start, kept.size)
+            return kept.value, "memory", kept.expires_ns
+        loaded = self.disk.load(key, now)
+        if loaded is None:
+            return self.missed(key, start, identity)
+        value = self._remember(key, loaded, now)
+        self.tell("hit", key, "disk", start, len(value))
+        return value, "disk", loaded[1]
+
     def _remember(self, key: str, loaded: Loaded, now: int) -> bytes:
-        data, created, expires, writes = loaded
+        data, expires, writes = loaded
         value = bytes(data)  # the same object when it is bytes already
         if self.memory.limit:
-            self.memory.put(key, key, value, len(value), writes, now, created, expires)
+            self.memory.put(key, key, value, len(value), writes, now, expires)
         return value
 
     def _why(self, key: str, identity: str) -> MissReason:

@@ -142,12 +142,12 @@ class TypedCache(Generic[V]):
         loaded = store.disk.load(key, now)
         if loaded is not None:
             try:
-                data, created, expires, writes = loaded
+                data, expires, writes = loaded
                 value = self._codec.decode(data)
             except ValueError as error:
                 logs.info("cache.schema", key=key, reason=str(error))
             else:
-                store.memory.put(name, key, value, len(data), writes, now, created, expires)
+                store.memory.put(name, key, value, len(data), writes, now, expires)
                 store.tell("hit", key, "disk", start, len(data))
                 return value
         store.missed(key, start)

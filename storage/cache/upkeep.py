@@ -59,13 +59,13 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
     total = disk.read(rows.totals, (0, 0))[0]
     last = -1
     while found := _after(disk, last):
-        for number, key, value, checksum, created, its_size, file in found:
+        for number, key, value, checksum, its_size, file in found:
             last = number
             checked += 1
             size += its_size
             if not _is_whole(disk.folder, key, value, checksum, its_size, file):
                 corrupt.append(key)
-                disk.evict_corrupt(key, checksum, created)
+                disk.evict_corrupt(key, checksum)
         if progress is not None:
             progress(checked, max(total, checked))
     disk.write((), _mend_totals, None)
@@ -103,7 +103,7 @@ def _after(disk: Disk, last: int) -> list[tuple[Any, ...]]:
     nothing: list[tuple[Any, ...]] = []
     return disk.read(
         lambda connection: connection.execute(
-            "SELECT id, key, value, checksum, created_ns, size, file FROM entries WHERE id > ?"
+            "SELECT id, key, value, checksum, size, file FROM entries WHERE id > ?"
             " ORDER BY id LIMIT ?",
             (last, STEP),
         ).fetchall(),
@@ -118,7 +118,7 @@ def _is_whole(
     try:
         if file is not None:
             value = values.read(folder, file, size)
-        return value is not None and values.checksum(key, value) == checksum
+        return value is not None and values.checksum(key, value) == checksum[:16]
     except (TypeError, ValueError):  # a damaged row is of any type
         return False
 
