@@ -7,11 +7,13 @@ there and nothing is approximated.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from slipstream.tasks.indexing import segment
 from slipstream.tasks.indexing.model import Files
 from slipstream.tasks.indexing.segment import Segment
+
+Artefact: TypeAlias = Callable[[str], bytes | memoryview | None]
 
 
 class Part(NamedTuple):
@@ -83,7 +85,10 @@ def changed(base: Segment, files: Files) -> list[str]:
 
 
 def make(
-    base: Segment | None, files: Files, artefact: Callable[[str], bytes | memoryview | None]
+    base: Segment | None,
+    files: Files,
+    artefact: Artefact,
+    build: Callable[[Files, Artefact], bytes | memoryview] = segment.build,
 ) -> View:
     """View files through a segment of similar ones.
 
@@ -91,6 +96,7 @@ def make(
         base: Of any manifest; the more files it shares, the less is to do. None: there is none.
         files: What is there now.
         artefact: Path → its packed `FileIndex`; None: nothing was read from the file.
+        build: Makes the segment of what is new, or finds one that was made before.
 
     Raises:
         ValueError: An artefact is damaged.
@@ -109,7 +115,7 @@ def make(
         parts.append(Part(base, gone, bytes(gone_chunks)) if any(gone) else Part(base, None, None))
         new = {path: name for path, name in files.items() if old.get(path) != name}
     if new or not parts:
-        parts.append(Part(segment.open(segment.build(new, artefact)), None, None))
+        parts.append(Part(segment.open(build(new, artefact)), None, None))
     return _view(parts, files)
 
 
