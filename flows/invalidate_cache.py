@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow, task
 from prefect.events import emit_event
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AliasChoices, BaseModel, Field, model_validator
 
 from slipstream.flows.open_store import flow_store
 from slipstream.flows.result_storage import JsonSerializer
@@ -18,12 +17,8 @@ from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
 from slipstream.flows.warm_cache import WarmParameters, warm_cache
 from slipstream.storage import audit, database, logs, paths
 from slipstream.storage.errors import SlipError
-from slipstream.tasks.indexing.snapshot import open_source
+from slipstream.tasks.indexing import derived
 
-if TYPE_CHECKING:
-    from slipstream.storage.cache import CacheStore
-
-FULL_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 REMOVE_SECONDS = 600
 TAG = "slipstream-invalidate"
 ACTION = "cache.invalidate"
@@ -35,8 +30,13 @@ EVENT = "slipstream.cache-invalidated"
 class InvalidateParameters(BaseModel):
     """Which entries go: those for which all that is given holds."""
 
-    # Not `keys`: Prefect reads models by `dict`, which would call it.
-    cache_keys: list[str] | None = Field(None, min_length=1, description="These keys.")
+    # The field is not called `keys`: Prefect reads models by `dict`, which would call it.
+    cache_keys: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="These keys.",
+        validation_alias=AliasChoices("cache_keys", "keys"),
+    )
     prefix: str | None = Field(None, min_length=1, description="What keys begin with.")
     glob: str | None = Field(None, min_length=1, description="A pattern of whole keys.")
     tag: str | None = Field(None, min_length=1, description="A tag of the entry.")
@@ -111,7 +111,7 @@ def _remove(parameters: InvalidateParameters) -> dict[str, int]:
     options = parameters.chosen
     keys = options.pop("cache_keys", None)
     if commit := options.pop("commit", None):
-        found = _of_commit(store, commit, parameters.warm.path)
+        found = derived.of_commit(store, commit, parameters.warm.path)
         keys = sorted(found if keys is None else found.intersection(keys))
     if keys is not None:
         options["keys"] = keys
@@ -125,14 +125,3 @@ def _remove(parameters: InvalidateParameters) -> dict[str, int]:
         except (SlipError, OSError, sqlite3.Error) as error:  # it is removed all the same
             logs.warning("audit.not_written", action=ACTION, error=str(error))
     return report
-
-
-def _of_commit(store: CacheStore, commit: str, path: str) -> set[str]:
-    """Keys of what was computed for a commit, its dirty states among them.
-
-    Raises:
-        NotFoundError: The repository has no such commit.
-    """
-    if not FULL_NAME.fullmatch(commit):  # of one that is gone too
-        commit = open_source(path, commit).snapshot().commit
-    return {*store.keys(tag=f"commit:{commit}"), *store.keys(glob=f"*::*::{commit}*::*")}

@@ -175,6 +175,7 @@ async def warm_cache(parameters: WarmParameters) -> dict[str, Any]:
         inputs["at_once"] = load().config.embeddings.batch
         embedded = await over(embed_files, lacking, inputs, storage, EMBED_AT_ONCE)
     report = await publish(origin, workers)
+    report["parsed"] += sum(batch.missing for batch in planned)
     report |= {"batches": len(indexed), "embedded": sum(one["chunks"] for one in embedded)}
     await show(report)
     return report

@@ -180,6 +180,7 @@ def publish(origin: Origin, store: "CacheStore", workers: int = 0) -> dict[str, 
         "files": len(found.files),
         "chunks": found.view.chunks,
         "parsed": found.report.parsed,
+        "skipped": dict(found.report.skipped),
         "missing": len(found.report.missing),
     }
 

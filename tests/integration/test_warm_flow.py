@@ -78,7 +78,7 @@ class Run:
     def states(self, task: str) -> dict[str, str]:
         """The state of each of its task runs whose name begins so."""
         return {
-            run.name: run.state.name
+            run.name: run.state.name or ""
             for run in self.tasks
             if run.name.startswith(f"{task} ") and run.state
         }
@@ -97,6 +97,7 @@ def test_a_second_run_finds_its_tasks_cached_and_only_what_is_gone_is_done_again
     head = scratch.git(folder, "rev-parse", "HEAD")
     report = run_warm(parameters)
     assert (report["commit"], report["files"], report["missing"]) == (head, 40, 0)
+    assert (report["parsed"], report["batches"], report["embedded"]) == (40, 4, 0)
     first = Run()
     assert first.name == f"warm work@{head[:12]}"
     names = {f"index {n}/4 of work@{head[:12]}" for n in range(1, 5)}
@@ -203,7 +204,7 @@ def test_entries_are_invalidated_audited_and_made_again(
     assert run_invalidate({"commit": head, "glob": "v1::manifest::*"})["entries"] == 1
     assert run_invalidate({"commit": head, "cache_keys": ["v1::x"]})["entries"] == 0
     one = results()[0]
-    assert run_invalidate({"cache_keys": [one]})["entries"] == 1
+    assert run_invalidate({"keys": [one]})["entries"] == 1
     assert store().get(one) is None
     assert run_invalidate({"tag": f"commit:{head}"})["entries"] >= 1
     assert run_invalidate({"glob": "v1::*", "producer": "task-result"})["entries"] == 0
