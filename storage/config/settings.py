@@ -142,7 +142,7 @@ class Config(NamedTuple):
     retention: Retention = Retention()
     storage: Storage = Storage()
     cache: CacheLimits = CacheLimits()
-    index: Index = Index()
+    index: Index = Index()  # type: ignore[assignment]  # a tuple has a method of that name
     embeddings: Embeddings = Embeddings()
     telemetry: Telemetry = Telemetry()
     bench: Bench = Bench()

@@ -14,7 +14,7 @@ import pytest
 import scratch_git as scratch
 
 from slipstream.storage.cache import CacheStore, open_cache
-from slipstream.tasks.indexing import artefacts, references, search, warm
+from slipstream.tasks.indexing import artefacts, parse, references, search, warm
 from slipstream.tasks.indexing.model import Snapshot
 from slipstream.tasks.indexing.snapshot import Source, open_source
 from slipstream.tasks.indexing.warm import Index
@@ -186,14 +186,14 @@ def test_what_an_older_version_read_is_read_again(
     folder: Path, store: CacheStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = index(folder, store)
-    monkeypatch.setattr(artefacts.parse, "VERSION", artefacts.parse.VERSION + 1)
-    for cached in (artefacts.producer, artefacts.everything, artefacts.parse.producer):
+    monkeypatch.setattr(parse, "VERSION", parse.VERSION + 1)
+    for cached in (artefacts.producer, artefacts.everything, parse.producer):
         cached.cache_clear()
     try:
         again = index(folder, store)
     finally:
         monkeypatch.undo()
-        for cached in (artefacts.producer, artefacts.everything, artefacts.parse.producer):
+        for cached in (artefacts.producer, artefacts.everything, parse.producer):
             cached.cache_clear()
     assert again.report.parsed == FILES
     assert again.segment != first.segment
