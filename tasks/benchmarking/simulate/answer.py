@@ -39,8 +39,9 @@ class BadRequest(Exception):
 def render(body: dict[str, Any]) -> str:
     """The prompt of a chat as one text, whose tokens are the prompt's tokens.
 
-    Each message is `<|role|>`, its text and a line feed (6 tokens besides the text), and
-    `<|assistant|>` (5 tokens) comes last; tools stand before all as a line of JSON each.
+    Each message is `<|role|>`, its text and a line feed (6 tokens besides the text, 7 for an
+    assistant's), and `<|assistant|>` (6 tokens) comes last; tools stand before all as a line of
+    JSON each.
 
     Raises:
         BadRequest: There are no messages, or one is not well-formed.

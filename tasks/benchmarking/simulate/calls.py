@@ -94,7 +94,8 @@ def example(schema: Any, depth: int = 0) -> Any:
     if kind == "array":
         return [example(schema.get("items"), depth + 1)] * schema.get("minItems", 0)
     if kind == "string":
-        return "example".ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", 7)]
+        text = "example".ljust(schema.get("minLength", 0), "x")
+        return text[: schema.get("maxLength", len(text))]
     plain = {"integer": schema.get("minimum", 1), "number": schema.get("minimum", 1.5)}
     return (plain | {"boolean": True}).get(str(kind))
 

@@ -46,6 +46,7 @@ class Profile(NamedTuple):
     any_model: bool = False  # every model name is accepted
     tokenize: str = ""  # the field of /tokenize that holds the text; empty: no such endpoint
     metrics: str = ""  # prefix of the names in /metrics; empty: no such endpoint
+    about: str = ""  # the path at which it tells what it is; empty: none
     finish_apart: bool = True  # the finish reason comes in a chunk without content
     timings: bool = False
     keep_requests: int = 0  # a connection is closed after so many; 0: never
@@ -56,6 +57,7 @@ PROFILES = {
     "vllm": Profile(
         "uvicorn",
         "vllm",
+        about="/version",
         reasoning_field="reasoning",
         finish_apart=False,
         tokenize="prompt",
@@ -64,6 +66,7 @@ PROFILES = {
     "ollama": Profile(
         "",
         "library",
+        about="/api/version",
         fingerprint="fp_ollama",
         role_chunk=False,
         role_always=True,
@@ -75,6 +78,7 @@ PROFILES = {
     "lmstudio": Profile(
         "",
         "organization_owner",
+        about="/api/v0/models",
         fingerprint="{model}",
         role_chunk=False,
         role_always=True,
@@ -84,6 +88,7 @@ PROFILES = {
     "llama.cpp": Profile(
         "llama.cpp",
         "llamacpp",
+        about="/props",
         fingerprint="b0-unknown",
         completion_usage="last_chunk",
         any_model=True,
@@ -95,6 +100,7 @@ PROFILES = {
     "sglang": Profile(
         "uvicorn",
         "sglang",
+        about="/get_server_info",
         null_fields=True,
         null_usage=True,
         cached_tokens=False,
@@ -160,3 +166,15 @@ def model_card(profile: str, model: str, context_length: int) -> dict[str, Any]:
     if profile == "llama.cpp":
         card["meta"] = {"n_ctx": context_length, "n_ctx_train": context_length, "n_vocab": 2**31}
     return card
+
+
+def about(profile: str, models: tuple[str, ...], context_length: int) -> dict[str, Any]:
+    """What a server tells about itself at `Profile.about`."""
+    if profile == "lmstudio":
+        more: dict[str, Any] = {"object": "model", "type": "llm", "state": "loaded"}
+        more["max_context_length"] = context_length
+        return {"object": "list", "data": [{"id": model} | more for model in models]}
+    if profile == "llama.cpp":
+        settings = {"n_ctx": context_length}
+        return {"build_info": "simulated", "default_generation_settings": settings}
+    return {"version": "simulated"}

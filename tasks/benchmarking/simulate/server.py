@@ -72,6 +72,8 @@ class Server:
             generation.EMBEDDING: ("POST", generate),
             TRUTH: ("GET DELETE", self._tell_truth),
         }
+        if self._profile.about:
+            self._routes[self._profile.about] = ("GET", self._about)
 
     def run(self) -> None:
         """Serve until `loop.stop`."""
@@ -110,6 +112,11 @@ class Server:
         length = settings.context_length
         cards = [profiles.model_card(settings.profile, name, length) for name in settings.models]
         self._reply(connection, request, {"object": "list", "data": cards})
+
+    def _about(self, connection: Connection, request: Request) -> None:
+        settings = self._settings
+        told = profiles.about(settings.profile, settings.models, settings.context_length)
+        self._reply(connection, request, told)
 
     def _metrics(self, connection: Connection, request: Request) -> None:
         if not self._profile.metrics:
