@@ -20,10 +20,11 @@ from slipstream.storage.cache.data import (
     Item,
     Miss,
     MissReason,
+    Options,
     Removed,
     operation_of,
 )
-from slipstream.storage.cache.store import CacheStore, Options
+from slipstream.storage.cache.store import CacheStore
 from slipstream.storage.cache.typed import AsyncCache, Cache, Codec, json_codec, msgpack_codec
 from slipstream.storage.config.settings import CacheLimits
 from slipstream.storage.errors import SlipError

@@ -5,7 +5,7 @@ Times are UTC, in nanoseconds since 1970; sizes are in bytes.
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
 
 Tier: TypeAlias = Literal["", "memory", "disk"]
 Kind: TypeAlias = Literal["hit", "miss", "set", "delete", "evict", "corrupt"]
@@ -49,6 +49,18 @@ class Item(NamedTuple):
     """What computed the value, with its version."""
     identity: str = ""
     """Digest of the inputs without the producer's version: tells a new version from new inputs."""
+
+
+class Options(TypedDict, total=False):
+    """What `set` takes besides key and value; see `Item`."""
+
+    ttl: float | None
+    sliding: bool
+    priority: int
+    tags: Iterable[str]
+    depends_on: Iterable[str]
+    producer: str
+    identity: str
 
 
 class Hit(NamedTuple):

@@ -1,16 +1,14 @@
 """The cache: values by key, in memory and on disk, that never fail their caller."""
 
-import atexit
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from slipstream.storage import logs
-from slipstream.storage.cache import choose, removal, rows, upkeep
+from slipstream.storage.cache import choose, lifetime, removal, rows, upkeep
+from slipstream.storage.cache.computing import Computing
 from slipstream.storage.cache.data import (
     CacheEvent,
     Cleaned,
@@ -22,6 +20,7 @@ from slipstream.storage.cache.data import (
     Miss,
     MissReason,
     OperationStats,
+    Options,
     Removed,
     Stats,
     Tier,
@@ -29,10 +28,9 @@ from slipstream.storage.cache.data import (
     operation_of,
 )
 from slipstream.storage.cache.disk import Disk, Loaded
-from slipstream.storage.cache.flight import Flights
 from slipstream.storage.cache.generation import ALL, slots_of
 from slipstream.storage.cache.memory import Memory
-from slipstream.storage.cache.put import nanoseconds, prepare_all, put, storable, time_to_live
+from slipstream.storage.cache.put import prepare_all, put, storable, time_to_live
 from slipstream.storage.config.settings import CacheLimits
 
 if TYPE_CHECKING:
@@ -41,18 +39,6 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 Progress = Callable[[int, int], object]
 """Told how many of how many are done."""
-
-
-class Options(TypedDict, total=False):
-    """What `set` takes besides key and value; see `Item`."""
-
-    ttl: float | None
-    sliding: bool
-    priority: int
-    tags: Iterable[str]
-    depends_on: Iterable[str]
-    producer: str
-    identity: str
 
 
 class Counts:
@@ -92,10 +78,9 @@ class CacheStore:
         self.disk = Disk(folder, clock, self._on_corrupt, self.memory.attach)
         self.counts = Counts()
         self.clock = clock
-        self._flights = Flights(folder)
+        self.computing = Computing(self)
         self._listener: Callable[[CacheEvent], object] | None = None
-        self._refreshing: dict[str, threading.Thread] = {}
-        _open.add(self)
+        lifetime.opened.add(self)
 
     @property
     def warnings(self) -> list[str]:
@@ -337,32 +322,18 @@ class CacheStore:
             UsageError: The TTL is not a number of seconds above 0.
         """
         if (value := self.get(key)) is not None:
-            return self.audited(key, value, compute, options) if self.audits() else value
-        return self.compute_missing(key, compute, stale_seconds, options)
+            audited = self.computing.is_audited()
+            return self.computing.audit(key, value, compute, options) if audited else value
+        return self.computing.after_miss(key, compute, stale_seconds, options)
 
-    def compute_missing(
-        self, key: str, compute: Callable[[], bytes], stale_seconds: float, options: Options
-    ) -> bytes:
-        """What `get_or_compute` does after a miss."""
+    def peek(self, key: str, grace_ns: int = 0) -> bytes | None:
+        """The value of a key, which counts neither as a hit nor as a miss.
 
-        def computed() -> bytes:
-            made = compute()
-            self.set(key, made, **options)
-            return made
-
-        def look() -> bytes | None:
-            return self.peek(key)
-
-        if stale_seconds:
-            grace = nanoseconds(stale_seconds)
-            if (stale := self.disk.load(key, self.clock(), grace, counted=0)) is not None:
-                self._refresh(key, lambda: self._flights.run(key, look, computed))
-                return bytes(stale[0])
-        return self._flights.run(key, look, computed)
-
-    def peek(self, key: str) -> bytes | None:
-        """The value of a key, which counts neither as a hit nor as a miss."""
-        loaded = self.disk.load(key, self.clock(), counted=0)
+        Args:
+            key: What to look for.
+            grace_ns: An entry that expired less than this long ago counts as alive.
+        """
+        loaded = self.disk.load(key, self.clock(), grace_ns, counted=0)
         return None if loaded is None else bytes(loaded[0])
 
     def typed(
@@ -422,11 +393,10 @@ class CacheStore:
 
     def close(self) -> None:
         """Write what is due and close; afterwards nothing is found. Also done at exit."""
-        for thread in list(self._refreshing.values()):
-            thread.join()
+        self.computing.finish()
         self.disk.close()
         self.memory.clear()
-        _open.discard(self)
+        lifetime.opened.discard(self)
 
     def __enter__(self) -> "CacheStore":
         return self
@@ -489,92 +459,22 @@ class CacheStore:
             MissReason.UNUSABLE,
         )
 
-    def audits(self) -> bool:
-        """Whether this hit is one of the share that is computed again."""
-        share = self.limits.audit_share
-        # Mixed by a multiplication, whose upper bits are as good as random: importing `random`
-        # takes longer than most commands have.
-        return share > 0 and (
-            (time.perf_counter_ns() * 0x9E3779B97F4A7C15 >> 32 & 0xFFFFFFFF) < share * (1 << 32)
-        )
-
-    def audited(
-        self, key: str, value: bytes, compute: Callable[[], bytes], options: Options
-    ) -> bytes:
-        """Compute the value of a hit again; another one replaces it and is told of."""
-        try:
-            made = compute()
-        except Exception as error:  # there is a value; the caller need not know
-            logs.warning("cache.audit", key=key, reason=str(error))
-            return value
-        with self.counts.lock:
-            self.counts.audits += 1
-            self.counts.audit_differences += made != value
-        if made != value:
-            logs.warning("cache.audit", key=key, reason="another value was computed")
-            self.set(key, made, **options)
-        return made
-
-    def _refresh(self, key: str, compute: Callable[[], object]) -> None:
-        """Compute behind the caller's back, once at a time for each key."""
-
-        def run() -> None:
-            try:
-                compute()
-            except Exception as error:  # the next caller computes, and gets the error
-                logs.warning("cache.refresh", key=key, reason=str(error))
-            finally:
-                del self._refreshing[key]
-
-        thread = threading.Thread(target=run, name="cache-refresh", daemon=True)
-        if self._refreshing.setdefault(key, thread) is thread:
-            thread.start()
-
     def _on_corrupt(self, key: str, size: int) -> None:
         with self.counts.lock:
             self.counts.corruptions += 1
         self.tell("corrupt", key, "disk", time.perf_counter_ns(), size, MissReason.CORRUPT)
 
     def before_fork(self) -> None:
-        """Wait until no thread uses the database."""
+        """Wait until no thread uses the database, and keep them from it."""
         self.disk.lock.acquire()
 
-    def after_fork(self) -> None:
-        """Begin anew in a child process: locks, connection and counts are the parent's."""
+    def after_fork_in_parent(self) -> None:
+        """Let them go on."""
+        self.disk.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: locks, connection and counts are the parent's."""
         self.counts = Counts()
         self.memory.after_fork()
         self.disk.after_fork()
-        self._flights = Flights(self.folder)
-        self._refreshing = {}
-
-
-_open: "weakref.WeakSet[CacheStore]" = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    for store in list(_open):
-        store.close()
-
-
-def _before_fork() -> None:
-    for store in sorted(_open, key=id):
-        store.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for store in _open:
-        store.disk.lock.release()
-
-
-def _after_fork_in_child() -> None:
-    for store in _open:
-        store.after_fork()
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
+        self.computing = Computing(self)

@@ -10,9 +10,10 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack
 
 from slipstream.storage import logs
+from slipstream.storage.cache.data import Options
 
 if TYPE_CHECKING:
-    from slipstream.storage.cache.store import CacheStore, Options
+    from slipstream.storage.cache.store import CacheStore
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,11 +44,11 @@ class Cache(Protocol[K_contra, V]):
     def get_many(self, keys: Iterable[K_contra]) -> Mapping[Any, V]:
         """The values of those keys that have one."""
 
-    def set(self, key: K_contra, value: V, **options: "Unpack[Options]") -> bool:
+    def set(self, key: K_contra, value: V, **options: Unpack[Options]) -> bool:
         """Store a value; whether it is stored."""
 
     def get_or_compute(
-        self, key: K_contra, compute: Callable[[], V], **options: "Unpack[Options]"
+        self, key: K_contra, compute: Callable[[], V], **options: Unpack[Options]
     ) -> V:
         """The value of a key, computed by one of all that ask for it when there is none."""
 
@@ -78,7 +79,7 @@ class TypedCache(Generic[V]):
                 found[key] = value
         return found
 
-    def set(self, key: Any, value: V, **options: "Unpack[Options]") -> bool:
+    def set(self, key: Any, value: V, **options: Unpack[Options]) -> bool:
         """Store a value; whether it is stored."""
         return self._store.set(self._key(key), self._codec.encode(value), **options)
 
@@ -88,7 +89,7 @@ class TypedCache(Generic[V]):
         compute: Callable[[], V],
         *,
         stale_seconds: float = 0,
-        **options: "Unpack[Options]",
+        **options: Unpack[Options],
     ) -> V:
         """The value of a key, computed by one of all that ask for it when there is none.
 
@@ -100,12 +101,11 @@ class TypedCache(Generic[V]):
             return self._codec.encode(compute())
 
         if (value := self._find(text)) is not None:
-            if not self._store.audits():
+            if not self._store.computing.is_audited():
                 return value
-            return self._codec.decode(
-                self._store.audited(text, self._codec.encode(value), made, options)
-            )
-        data = self._store.compute_missing(text, made, stale_seconds, options)
+            data = self._store.computing.audit(text, self._codec.encode(value), made, options)
+            return self._codec.decode(data)
+        data = self._store.computing.after_miss(text, made, stale_seconds, options)
         try:
             return self._codec.decode(data)
         except ValueError:  # of another schema
@@ -171,7 +171,7 @@ class AsyncCache(Generic[V]):
         """The values of those keys that have one."""
         return await _in_thread(lambda: self._cache.get_many(keys))
 
-    async def set(self, key: Any, value: V, **options: "Unpack[Options]") -> bool:
+    async def set(self, key: Any, value: V, **options: Unpack[Options]) -> bool:
         """Store a value; whether it is stored."""
         return await _in_thread(lambda: self._cache.set(key, value, **options))
 
@@ -181,7 +181,7 @@ class AsyncCache(Generic[V]):
         compute: Callable[[], Awaitable[V]],
         *,
         stale_seconds: float = 0,
-        **options: "Unpack[Options]",
+        **options: Unpack[Options],
     ) -> V:
         """The value of a key; `compute` runs in the loop of the caller."""
         import asyncio
