@@ -52,14 +52,14 @@ class Filter(NamedTuple):
             return None
         tables, files, kinds = part.segment, self.files(part), self.kinds(part)
         allowed = bytearray(tables.chunks())
-        for file in range(len(tables.paths)):
-            if files(file):
-                first, end = tables.file_chunks[file : file + 2]
+        for file in filter(files, range(len(tables.paths))):
+            first, end = tables.file_chunks[file : file + 2]
+            if kinds is None:
                 allowed[first:end] = b"\1" * (end - first)
-        if kinds is not None:
-            for chunk, symbol in enumerate(tables.chunk_symbol):
-                if symbol < 0 or tables.symbol_kind[symbol] not in kinds:
-                    allowed[chunk] = 0
+                continue
+            for chunk in range(first, end):
+                symbols = tables.symbols_of_chunk(chunk)
+                allowed[chunk] = any(tables.symbol_kind[one] in kinds for one in symbols)
         return bytes(allowed)
 
 

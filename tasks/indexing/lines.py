@@ -6,6 +6,7 @@ trigrams repays that has to be made at every commit.
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, TypeAlias
@@ -168,8 +169,9 @@ def _peek(path: str) -> bytes | None:
     except OSError:
         return None
     try:
-        size = os.fstat(handle).st_size
-        data = os.read(handle, size) if size <= LARGEST else None
+        about = os.fstat(handle)
+        plain = stat.S_ISREG(about.st_mode) and about.st_size <= LARGEST
+        data = os.read(handle, about.st_size) if plain else None
     except OSError:
         return None
     finally:

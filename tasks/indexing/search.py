@@ -92,11 +92,12 @@ def search(
     if mode == "symbol":
         named = names.find(view, query, only)
         places = [_of_symbol(view, one, 1 / rank) for rank, one in enumerate(named[:limit], 1)]
-        hits = _with_lines(view, places, "", read, context)
+        hits = _with_lines(view, places, "", only, read, context)
         if len(hits) < limit and named and named[0].fit <= names.OTHER_CASE:
             hits += _references(view, named, only, limit - len(hits), context, read, root)
         return hits
-    return _with_lines(view, _hybrid(view, query, only, limit, vectors), query, read, context)
+    places = _hybrid(view, query, only, limit, vectors)
+    return _with_lines(view, places, query, only, read, context)
 
 
 def _hybrid(
@@ -168,7 +169,7 @@ def _of_chunk(view: View, part: int, chunk: int, score: float, why: str) -> _Pla
 
 
 def _with_lines(
-    view: View, places: Sequence[_Place], query: str, read: Read, context: int
+    view: View, places: Sequence[_Place], query: str, only: Filter, read: Read, context: int
 ) -> list[SearchHit]:
     """Read the lines of places; a content that cannot be had gives a hit without any."""
     paths = [view.parts[place.part].segment.paths.text(place.file) for place in places]
@@ -178,12 +179,14 @@ def _with_lines(
     hits = []
     for place, path in zip(places, paths, strict=True):
         text = texts.get(path, [])
-        chosen = place if place.line else _look_at(view, place, text, wanted)
+        chosen = place if place.line else _look_at(view, place, text, wanted, only)
         hits.append(_hit(view, chosen, path, text, context))
     return hits
 
 
-def _look_at(view: View, place: _Place, text: Sequence[bytes], wanted: Sequence[bytes]) -> _Place:
+def _look_at(
+    view: View, place: _Place, text: Sequence[bytes], wanted: Sequence[bytes], only: Filter
+) -> _Place:
     """Choose where to look: at the definition, or else the line, with most of the words in it."""
     tables = view.parts[place.part].segment
 
@@ -191,14 +194,18 @@ def _look_at(view: View, place: _Place, text: Sequence[bytes], wanted: Sequence[
         lower = b"\n".join(text[first - 1 : last]).lower()
         return sum(word in lower for word in wanted)
 
-    symbols = tables.symbols_of_lines(place.file, place.start, place.end)
-    if symbols:
-        starts = tables.symbol_start
-        ends = [min(place.end, tables.symbol_end[symbol]) for symbol in symbols]
-        counts = [count(starts[s], end) for s, end in zip(symbols, ends, strict=True)]
-        best = counts.index(max(counts))
-        line = starts[symbols[best]]
-        return place._replace(line=line, start=line, end=ends[best], symbol=symbols[best])
+    kinds = only.kinds(view.parts[place.part])
+    spans = [
+        (tables.symbol_start[one], min(place.end, tables.symbol_end[one]), one)
+        for one in tables.symbols_of_chunk(tables.chunk_of_line(place.file, place.start))
+        if tables.symbol_start[one] >= place.start
+        and (kinds is None or tables.symbol_kind[one] in kinds)
+    ]
+    if spans:
+        # Of a class and a method with the same words, the method says more precisely where.
+        best = max(spans, key=lambda span: (count(span[0], span[1]), span[0] - span[1]))
+        line, end, symbol = best
+        return place._replace(line=line, start=line, end=end, symbol=symbol)
     line = max(range(place.start, place.end + 1), key=lambda line: count(line, line))
     return place._replace(line=line)
 

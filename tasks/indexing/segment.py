@@ -147,13 +147,14 @@ class Segment(NamedTuple):
         begun = bisect_right(self.symbol_start, line, first, end)
         return next((s for s in range(begun - 1, first - 1, -1) if self.symbol_end[s] >= line), -1)
 
-    def symbols_of_lines(self, file: int, start: int, end: int) -> range:
-        """List the definitions of a file that begin within lines."""
+    def symbols_of_chunk(self, chunk: int) -> list[int]:
+        """List the definitions that begin in a chunk; where none does, the one it belongs to."""
+        file = self.file_of_chunk(chunk)
         first, last = self.file_symbols[file], self.file_symbols[file + 1]
-        return range(
-            bisect_left(self.symbol_start, start, first, last),
-            bisect_right(self.symbol_start, end, first, last),
-        )
+        begun = bisect_left(self.symbol_start, self.chunk_start[chunk], first, last)
+        end = bisect_right(self.symbol_start, self.chunk_end[chunk], first, last)
+        owner = self.chunk_symbol[chunk]
+        return list(range(begun, end)) or ([owner] if owner >= 0 else [])
 
     def postings(self, term: int) -> tuple[memoryview, memoryview]:
         """List the chunks that hold the term of a hash, and how often."""
