@@ -4,7 +4,6 @@ A commit's object name fixes its tree, so that every clone and worktree shares i
 """
 
 import os
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgpack
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the packed form; it is part of the key."""
 
+_LENGTHS = (0, 40, 64)  # of object names; 0: there are no files
 _LINK, _SUBMODULE = "120000", "160000"
 
 
@@ -96,11 +96,10 @@ def unpack(packed: bytes) -> Manifest | None:
         paths = joined.decode("utf-8", "surrogatepass").split("\0") if joined else []
         text = digests.hex()
         length = len(text) // len(paths) if paths else 0
-        if version != VERSION or length * len(paths) != len(text):
+        if version != VERSION or length not in _LENGTHS or length * len(paths) != len(text):
             raise ValueError("another form")
     except (ValueError, TypeError, AttributeError, msgpack.UnpackException):
         logs.warning("cache.manifest-unreadable")
         return None
-    ends = range(length, len(text) + 1, length) if paths else range(0)
-    names = (text[end - length : end] for end in ends)
-    return Manifest(dict(zip(paths, islice(names, len(paths)), strict=True)), links, submodules)
+    names = (text[start : start + length] for start in range(0, len(text), length or 1))
+    return Manifest(dict(zip(paths, names, strict=True)), links, submodules)
