@@ -11,7 +11,7 @@ from slipstream.storage.cache.disk import Disk
 from slipstream.storage.cache.evict import evict
 from slipstream.storage.cache.generation import slots_of
 from slipstream.storage.config.settings import CacheLimits
-from slipstream.storage.errors import UsageError
+from slipstream.storage.errors import StorageError, UsageError
 
 KEY_CHARACTERS = 256
 SECOND_NS = 10**9
@@ -85,7 +85,7 @@ def prepare_all(disk: Disk, items: Iterable[Item], now: int, limits: CacheLimits
         else:
             try:
                 prepared.append(_prepare(disk.folder, item, value, now, ttl_ns))
-            except OSError as error:
+            except (OSError, StorageError) as error:
                 disk.tell(error)
     return prepared
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from xxhash import xxh3_128
 
+from slipstream.storage.paths import make_private
+
 INLINE = 64 * 1024  # bytes up to which a value is kept in the database
 FOLDER = "values"
 _NEW = "new-"
@@ -44,10 +46,12 @@ def write(folder: Path, value: bytes | memoryview) -> tuple[str, Path]:
 
     Raises:
         OSError: It cannot be written; nothing is left.
+        StorageError: The folder cannot be made.
     """
     name = hashlib.sha256(value).hexdigest()
     place = folder / FOLDER / f"{_NEW}{os.getpid()}-{next(_numbers)}"
-    place.parent.mkdir(mode=0o700, exist_ok=True)
+    make_private(folder)
+    make_private(place.parent)
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         try:
