@@ -11,6 +11,7 @@ import typer
 from slipstream.cli import output
 from slipstream.storage.errors import UsageError
 from slipstream.tasks.benchmarking.simulate import ErrorKind, Settings, parse, serve
+from slipstream.tasks.benchmarking.simulate.settings import CHOICES, MEANINGS
 
 
 def register(group: typer.Typer) -> None:
@@ -77,8 +78,7 @@ def simulate(
     slip bench simulate --set prefix_cache=true --set prompt_ms=100 --truth truth.jsonl
     """
     if show:
-        fields = Settings.model_fields.items()
-        rows = [(name, str(field.get_default()), field.description or "") for name, field in fields]
+        rows = [(name, _shown(name), meaning) for name, meaning in MEANINGS.items()]
         output.print_table(("setting", "default", "meaning"), rows)
         return 0
     values = _from_file(file) if file else {}
@@ -106,6 +106,12 @@ def simulate(
 
     serve(settings, say)
     return 0
+
+
+def _shown(name: str) -> str:
+    default = Settings._field_defaults[name]
+    shown = "as the profile" if default is None else json.dumps(default)
+    return f"{shown} ({', '.join(CHOICES[name])})" if name in CHOICES else shown
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -120,6 +120,8 @@ class Generation:
         elif request.path == EMBEDDING:
             self._embed(connection, record, settings, body, random, keep)
         else:
+            if body.get("n") not in (None, 1):
+                raise BadRequest("`n` must be 1.")
             chat = request.path == CHAT
             prompt = answers.prompt_of(body, chat)
             record.prompt_tokens = len(prompt)

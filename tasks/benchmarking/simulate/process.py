@@ -11,13 +11,12 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable
 from typing import Any, TextIO
 
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking.simulate.server import HOST, TRUTH, Server
-from slipstream.tasks.benchmarking.simulate.settings import Settings, parse
+from slipstream.tasks.benchmarking.simulate.settings import Settings, parse, to_json
 
 _START_SECONDS = 30
 _STOP_SECONDS = 5
@@ -50,12 +49,16 @@ class Simulated:
             since: Leave out so many.
             limit: At most so many; 0: all.
         """
+        import urllib.request  # here, since the server itself has no use for it
+
         query = f"?id={identity}&since={since}&limit={limit}"
         with urllib.request.urlopen(self.root + TRUTH + query) as answer:
             return [json.loads(line) for line in answer]
 
     def clear(self) -> None:
         """Have it forget truth and prompt prefixes."""
+        import urllib.request
+
         asked = urllib.request.Request(self.root + TRUTH, method="DELETE")
         urllib.request.urlopen(asked).close()
 
@@ -83,14 +86,16 @@ def start(settings: Settings | None = None) -> Simulated:
     """Start a server in a process that ends with this one at the latest.
 
     Raises:
+        UsageError: A setting is wrong.
         SlipError: It did not start.
     """
+    checked = parse((settings or Settings())._asdict())
     command = [sys.executable, "-m", "slipstream.tasks.benchmarking.simulate", "-"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write((settings or Settings()).model_dump_json() + "\n")
+        process.stdin.write(to_json(checked) + "\n")
         process.stdin.flush()
     base_url = process.stdout.readline().strip()  # empty when the process has ended
     running = Simulated(process, base_url)

@@ -18,10 +18,12 @@ from slipstream.tasks.benchmarking.simulate.answer import Answer, BadRequest
 from slipstream.tasks.benchmarking.simulate.prefix import PrefixCache
 from slipstream.tasks.benchmarking.simulate.running import Pace
 from slipstream.tasks.benchmarking.simulate.settings import (
+    MEANINGS,
     ErrorKind,
     Settings,
     override,
     parse,
+    to_json,
 )
 from slipstream.tasks.benchmarking.simulate.truth import Record, Truth
 
@@ -72,20 +74,36 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("values", "named"),
         [
-            ({"ttft_ms": -1}, "'ttft_ms'"),
-            ({"nonsense": 1}, "'nonsense'"),
+            ({"ttft_ms": -1}, "'ttft_ms' of the simulated server is -1, not a number from 0 to"),
+            ({"nonsense": 1}, "no setting 'nonsense'"),
             ({"errors": {"closed": 0.7, "html": 0.4}}, "the shares of errors add up to 1.1"),
+            ({"errors": {"closed": 7}}, "'errors.closed'"),
+            ({"errors": {"melted": 0.1}}, "no error 'melted'"),
+            ({"errors": [1]}, "shares by kind"),
             ({"tool_right": 0.9, "tool_malformed": 0.2}, "the shares of tool_"),
-            ({"errors": {"melted": 0.1}}, "errors.melted"),
+            ({"seed": 1.5}, "not a whole number"),
+            ({"seed": True}, "not a whole number"),
+            ({"itl_ms": None}, "not a number"),
+            ({"itl_ms": float("nan")}, "not a number"),
+            ({"models": []}, "a list of names"),
+            ({"profile": "tgi"}, "not one of openai, vllm"),
+            ({"prefix_cache": "yes"}, "not true or false"),
+            ({"api_key": 1}, "not a text"),
         ],
     )
     def test_a_wrong_setting_is_named_in_one_sentence(
-        self, values: dict[str, object], named: str
+        self, values: dict[str, Any], named: str
     ) -> None:
         with pytest.raises(UsageError) as caught:
             parse(values)
         assert named in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    def test_all_settings_are_described_and_survive_json(self) -> None:
+        assert set(MEANINGS) == set(Settings._fields)
+        settings = Settings(errors={ErrorKind.HTML: 0.5}, models=("a", "b"), role_ms=3)
+        assert parse(json.loads(to_json(settings))) == settings
+        assert parse({"models": "one"}).models == ("one",)
 
     def test_a_request_cannot_change_what_belongs_to_the_process(self) -> None:
         with pytest.raises(UsageError, match="one request cannot change port"):
