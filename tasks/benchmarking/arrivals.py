@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias
 Arrival: TypeAlias = Literal["constant", "poisson", "gamma"]
 
 
-def offsets(arrival: Arrival, rate: float, seed: int, burstiness: float = 1.0) -> Iterator[int]:
+def offsets(
+    arrival: Arrival, rate: float, seed: int | str, burstiness: float = 1.0
+) -> Iterator[int]:
     """Nanoseconds after the start at which each request is due, without end.
 
     Args:

@@ -21,9 +21,9 @@ Of a cell, within its window, which lasts from the first measured request's send
 one's end; what other requests (warm-up, cool-down) did in the window counts too, so that the load
 was full throughout:
 
-requests: answers that ended, per second.
 output_tokens, total_tokens: tokens out, and in and out, per second.
-goodput: measured requests that met all objectives, per second (Zhong et al., DistServe, 2024).
+requests: answers that ended, per second.
+goodput: of those, the ones that met all objectives, per second (Zhong et al., DistServe, 2024).
 goodput_share: how many of the measured requests did.
 error_rate: how many of the measured requests failed.
 
@@ -219,11 +219,14 @@ def _rates(
         return []
     count = len(measured)
     inside = [s for s in samples if s.session in windows and s.sent_ns and _counts(s)]
+    good = [s for s in inside if meets(s, objectives)] if objectives else []
     found = []
-    for name in ("requests", "output_tokens", "total_tokens"):
+    names = ["requests", "output_tokens", "total_tokens"]
+    for name in names + ["goodput"] * bool(objectives):
+        of = good if name == "goodput" else inside
         parts = np.concatenate(
             [
-                _parts(window, [s for s in inside if s.session == session], name)
+                _parts(window, [s for s in of if s.session == session], name)
                 for session, window in windows.items()
             ]
         )
@@ -232,15 +235,12 @@ def _rates(
         if len(windows) == 1 and count >= BATCHES:
             rates = parts * BATCHES / seconds
             low, high = statistics.mean_interval(value, float(rates.std(ddof=1)), BATCHES)
-        unit = "requests/s" if name == "requests" else "tokens/s"
+        unit = "tokens/s" if name.endswith("tokens") else "requests/s"
         found.append(Metric(name, "value", unit, "higher", value, low, high, count))
     if objectives:
         met = sum(meets(sample, objectives) for sample in measured)
         share = statistics.wilson(met, count)
-        found += [
-            Metric("goodput", "value", "requests/s", "higher", met / seconds, None, None, count),
-            Metric("goodput_share", "value", "share", "higher", *share, count),
-        ]
+        found.append(Metric("goodput_share", "value", "share", "higher", *share, count))
     return found
 
 
@@ -261,10 +261,10 @@ def _parts(window: _Window, samples: Iterable[Sample], name: str) -> Floats:
         ended = np.array([sample.ended_ns], dtype=np.int64)
         if name != "output_tokens" and sample.good:
             # a prompt has been read, and a request been served, when the answer has ended
-            amount = 1.0 if name == "requests" else float(sample.prompt_tokens or 0)
+            amount = float(sample.prompt_tokens or 0) if name == "total_tokens" else 1.0
             moments.append(ended)
             weights.append(np.array([amount]))
-        if name != "requests" and (chunks := len(sample.chunk_ns)):
+        if name.endswith("tokens") and (chunks := len(sample.chunk_ns)):
             moments.append(np.asarray(sample.chunk_ns, dtype=np.int64) + sample.sent_ns)
             each = max(1.0, (sample.output_tokens or 0) / chunks)
             told = np.asarray(sample.chunk_tokens, dtype=np.float64)

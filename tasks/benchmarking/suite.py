@@ -75,7 +75,12 @@ class Benchmark(Strict):
     name: Name
     family: Family = Field("latency", description="What it is for; reports are grouped by it.")
     endpoint: Literal["chat", "completions"] = Field("chat", description="Which one is asked.")
-    prompt_tokens: list[Tokens] = Field([128], min_length=1, description="Lengths of prompts.")
+    prompt_tokens: list[Tokens] = Field(
+        [128],
+        min_length=1,
+        description="Lengths of prompts, with what the chat template adds where the server tells "
+        "that, without tools and what is shared.",
+    )
     output_tokens: Tokens = Field(64, description="Most tokens of an answer.")
     prefix: Prefix = Field(
         "unique",
@@ -95,9 +100,7 @@ class Benchmark(Strict):
     ramp_s: float = Field(0.0, ge=0, le=3600, description="Over how long the load begins.")
     limit_s: Seconds = Field(300, description="Most time for one cell.")
     stop: Stop | None = Field(None, description="End earlier, when that is known well enough.")
-    objectives: Objectives = Field(
-        Objectives.model_validate({}), description="For goodput."
-    )
+    objectives: Objectives = Field(Objectives.model_validate({}), description="For goodput.")
 
     @model_validator(mode="after")
     def _one_loop(self) -> Self:

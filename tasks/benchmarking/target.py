@@ -12,7 +12,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slipstream.storage.config.endpoints import Endpoint
@@ -192,13 +192,42 @@ def look(
 
 def count_tokens(target: Target, field: str, model: str, text: str) -> int | None:
     """How many tokens the server's own /tokenize finds in a text; None: it does not tell."""
-    reply = ask(target, "/tokenize", {field: text, "model": model}, root=True)
+    return _count(ask(target, "/tokenize", {field: text, "model": model}, root=True))
+
+
+def _count(reply: Reply) -> int | None:
     value = reply.value
     if reply.status != 200 or not isinstance(value, dict):
         return None
     tokens = value.get("tokens")
     count = value.get("count", len(tokens) if isinstance(tokens, list) else None)
     return count if isinstance(count, int) else None
+
+
+def chat_overhead(target: Target, server: Server, roles: Sequence[str]) -> int:
+    """How many tokens the model's chat template adds to the texts of messages; 0: not known.
+
+    Args:
+        target: The server.
+        server: What is known of it.
+        roles: Of the messages.
+    """
+    text = "one two three"
+    messages = [{"role": role, "content": text} for role in roles]
+    try:
+        alone = count_tokens(target, server.tokenize, server.model, text)
+        if server.tokenize == "prompt":
+            body = {"messages": messages, "model": server.model, "add_generation_prompt": True}
+            whole = _count(ask(target, "/tokenize", body, root=True))
+        else:
+            made = ask(target, "/apply-template", {"messages": messages}, root=True).value
+            rendered = made.get("prompt") if isinstance(made, dict) else None
+            if not isinstance(rendered, str):
+                return 0
+            whole = count_tokens(target, server.tokenize, server.model, rendered)
+    except ServerError:
+        return 0
+    return max(0, whole - alone * len(roles)) if whole and alone else 0
 
 
 def _models(target: Target, wait_seconds: float, waiting: Callable[[], None]) -> Reply:

@@ -1,0 +1,205 @@
+"""Measuring one cell: warm-up, the measured requests, cool-down, and when to end.
+
+The first requests of all slots are warm-up; behind the last measured request others are sent until
+it has ended, so that the measured ones all meet a server under full load. A cell that was cut off
+goes on with the measured requests that are missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+
+from slipstream.tasks.benchmarking import load, metrics, sample, statistics
+from slipstream.tasks.benchmarking.arrivals import offsets
+from slipstream.tasks.benchmarking.build import Builder
+from slipstream.tasks.benchmarking.clients import Clients
+from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
+from slipstream.tasks.benchmarking.load import End, Load
+from slipstream.tasks.benchmarking.model import Exchange, Phase, Prepared, RequestSpec, Sample
+from slipstream.tasks.benchmarking.requests import Requests
+from slipstream.tasks.benchmarking.sample import Counter
+from slipstream.tasks.benchmarking.suite import Cell
+
+LEAST = 10  # measured requests before a cell may end early
+CHECK_GROWTH = 1.2  # by how much more is measured between two looks whether it is enough
+HOPELESS = 10  # requests in a row after whose fault no other can fare better
+SESSION = 1_000_000_000  # numbers of warm-up and cool-down requests of a later session begin there
+
+
+class Progress(NamedTuple):
+    """How far a cell is.
+
+    Attributes:
+        done: Measured requests that have ended.
+        planned: How many there shall be at most.
+        failed: Of those done.
+        last: The newest sample.
+    """
+
+    done: int
+    planned: int
+    failed: int
+    last: Sample
+
+
+class Ended(NamedTuple):
+    """How a cell ended.
+
+    Attributes:
+        end: As of the load; `hopeless`: nothing there can work any more.
+        reason: One sentence, where it is not as planned.
+        seconds: That it took.
+        lags: How long the clients' loops took to come round, ns.
+    """
+
+    end: str
+    reason: str
+    seconds: float
+    lags: array[int]
+
+
+class Measuring:
+    """One cell while it is measured."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        requests: Requests,
+        builder: Builder,
+        keep: Callable[[Sample], None],
+        *,
+        session: int = 0,
+        known: frozenset[int] = frozenset(),
+        counter: Counter | None = None,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            cell: What is measured.
+            requests: Makes its requests.
+            builder: Builds them.
+            keep: Is given every sample that counts, once.
+            session: Which stretch of a resumed run this is.
+            known: Numbers of the measured requests that are there already.
+            counter: Counts tokens out where the server does not.
+            progress: Is told how far it is.
+        """
+        self.cell = cell
+        self.requests = requests
+        self.builder = builder
+        self.keep = keep
+        self.session = session
+        self.known = known
+        self.counter = counter
+        self.progress = progress
+        self.waiting: dict[int, RequestSpec] = {}
+        self.left = [n for n in range(cell.benchmark.iterations) if n not in known]
+        self.done = self.failed = self.hopeless = 0
+        self.cut: list[Sample] = []
+        self.seen: list[float] = []  # the value of each request of the metric that decides
+        self.next_look = LEAST
+        self.reason = ""
+
+    async def run(self, clients: Clients, cancelled: asyncio.Event) -> Ended:
+        """Measure.
+
+        Raises:
+            SlipError: A client process ended by itself.
+        """
+        if not self.left:
+            return Ended("done", "", 0.0, array("q"))
+        benchmark = self.cell.benchmark
+        arrivals = None
+        if not self.cell.slots:
+            seed = f"{self.requests.seed}/{self.cell.position}/{self.session}"
+            arrivals = offsets(benchmark.arrival, self.cell.rate, seed, benchmark.burstiness)
+        how = Load(
+            slots=self.cell.slots,
+            arrivals=arrivals,
+            ramp_ns=round(benchmark.ramp_s * 1e9),
+            limit_ns=round(benchmark.limit_s * 1e9),
+        )
+        went = await load.run(clients, how, self._prepared(), self._receive, cancelled)
+        end: End | str = went.end
+        if end == "time":
+            self.reason = f"The limit of {benchmark.limit_s:g} s was reached."
+            for cut in self.cut:  # they are known to take longer than what was left
+                self.keep(cut)
+        elif self.hopeless >= HOPELESS:
+            end = "hopeless"
+        elif end == "cancelled":
+            self.reason = "It was cancelled."
+        seconds = (went.ended_ns - went.started_ns) / 1e9
+        return Ended(end, self.reason, max(0.0, seconds), went.lags)
+
+    def _specs(self) -> Iterator[RequestSpec]:
+        benchmark = self.cell.benchmark
+        first = self.session * SESSION
+        warmup = benchmark.warmup
+        if self.cell.slots > 1:
+            warmup = max(warmup, self.cell.slots)
+        for number in range(warmup):
+            yield self.requests.make(Phase.WARMUP, first + number)
+        for number in self.left:
+            yield self.requests.make(Phase.MEASURED, number)
+        if self.cell.slots != 1:
+            for number in count(first):
+                yield self.requests.make(Phase.COOLDOWN, number)
+
+    def _prepared(self) -> Iterator[tuple[int, Prepared]]:
+        for key, spec in enumerate(self._specs()):
+            self.waiting[key] = spec
+            yield key, self.builder.build(spec)
+
+    def _receive(self, exchange: Exchange) -> bool:
+        """Keep what came; whether more is wanted."""
+        spec = self.waiting.pop(exchange.key)
+        made, _ = sample.make(exchange, spec, self.counter)
+        made = made._replace(session=self.session)
+        if made.fault is Fault.CUT_OFF and made.phase is Phase.MEASURED:
+            self.cut.append(made)
+            return True
+        self.keep(made)
+        if made.fault and MEANINGS[made.fault].stops:
+            self.hopeless += 1
+            if self.hopeless >= HOPELESS:
+                self.reason = MEANINGS[made.fault].sentence
+                return False
+        else:
+            self.hopeless = 0
+        if made.phase is not Phase.MEASURED:
+            return True
+        self.done += 1
+        self.failed += not made.good
+        planned = self.cell.benchmark.iterations
+        self.progress(Progress(self.done + len(self.known), planned, self.failed, made))
+        return self.done < len(self.left) and not self._enough(made)
+
+    def _enough(self, made: Sample) -> bool:
+        """Whether the metric that decides is known well enough."""
+        stop = self.cell.benchmark.stop
+        if stop is None or self.reason:
+            return bool(self.reason)
+        found = metrics.values([made], stop.metric).values
+        if found.size:
+            self.seen.append(float(found.mean()))
+        if len(self.seen) < self.next_look:
+            return False
+        # a look after each request would sooner or later find a narrow interval by chance
+        self.next_look = round(len(self.seen) * CHECK_GROWTH)
+        values = np.array(self.seen)
+        mean = float(values.mean())
+        low, high = statistics.mean_interval(mean, float(values.std(ddof=1)), values.size)
+        if low is None or high is None or high - low > 2 * stop.relative * mean:
+            return False
+        self.reason = (
+            f"{stop.metric} was known within {stop.relative:.0%} after {len(self.seen)} requests."
+        )
+        return True

@@ -1,0 +1,314 @@
+"""Running a suite: one run at a time on a machine, kept while it goes on, resumed when cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from slipstream.storage import bench, database
+from slipstream.storage.bench import CellRecord, RunRecord
+from slipstream.storage.errors import NotFoundError, SlipError
+from slipstream.storage.lock import try_lock
+from slipstream.storage.paths import make_private
+from slipstream.tasks.benchmarking import clients as processes
+from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
+from slipstream.tasks.benchmarking import suite as suites
+from slipstream.tasks.benchmarking.build import Builder
+from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
+from slipstream.tasks.benchmarking.exchange import Waits
+from slipstream.tasks.benchmarking.model import Metric, Sample, Source
+from slipstream.tasks.benchmarking.prompts import Prompts, from_file
+from slipstream.tasks.benchmarking.requests import Requests
+from slipstream.tasks.benchmarking.sample import Counter
+from slipstream.tasks.benchmarking.suite import Cell, Suite
+from slipstream.tasks.benchmarking.target import Server, Target
+
+FOLDER, LOCK = "bench", "run.lock"
+ID_BYTES = 6
+STATES = {"done": "done", "enough": "done", "time": "done", "cancelled": "cancelled"}
+"""Of a cell, by how its load ended; anything else: stopped."""
+
+
+class Options(NamedTuple):
+    """How a suite is run.
+
+    Attributes:
+        target: The server.
+        model: The one to measure; empty: the only one that the server lists.
+        waits: How long requests wait.
+        load_seconds: How long to wait for a server that still loads its model.
+        tokenizer: A tokenizer.json file; empty: the server's own, else an estimate.
+        processes: Client processes; 0: as many as the calibration says, one where there is none.
+    """
+
+    target: Target
+    model: str = ""
+    waits: Waits = Waits()
+    load_seconds: float = 120.0
+    tokenizer: str = ""
+    processes: int = 0
+
+
+class Watcher(NamedTuple):
+    """Who is told how it goes.
+
+    Attributes:
+        note: Is told what is done, in words.
+        begun: Is told which cell begins, and how many there are.
+        progress: Is told how far the cell is.
+        ended: Is told of each cell that ended, with its figures.
+    """
+
+    note: Callable[[str], None] = lambda _: None
+    begun: Callable[[Cell, int], None] = lambda _cell, _of: None
+    progress: Callable[[Progress], None] = lambda _: None
+    ended: Callable[[CellRecord, Sequence[Metric]], None] = lambda _cell, _metrics: None
+
+
+QUIET = Watcher()
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the machine's lock for benchmarks; the kernel frees it when its holder dies.
+
+    Raises:
+        SlipError: Another one is running.
+    """
+    file = make_private(home / FOLDER) / LOCK
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not try_lock(handle):
+            raise SlipError(
+                "Another benchmark is running, and each would disturb the other; "
+                "wait until it is done, or cancel it."
+            )
+        yield
+    finally:
+        os.close(handle)
+
+
+def begin(home: Path, suite: Suite, options: Options) -> RunRecord:
+    """A new run of a suite, not yet saved."""
+    return RunRecord(
+        id=secrets.token_hex(ID_BYTES),
+        suite=suite.name,
+        suite_json=suite.model_dump_json(),
+        base_url=options.target.base_url,
+        model=options.model,
+        seed=suite.seed,
+        environment={},
+        started_ns=time.time_ns(),
+    )
+
+
+def resumed(run: RunRecord) -> Suite:
+    """The suite of a run that was cut off.
+
+    Raises:
+        NotFoundError: There is nothing left to do.
+    """
+    if run.state == "done":
+        raise NotFoundError(f"Run {run.id} is complete; there is nothing to resume.")
+    return suites.parse(run.suite_json, f"run {run.id}")
+
+
+async def measure(
+    home: Path,
+    run: RunRecord,
+    options: Options,
+    watcher: Watcher = QUIET,
+    cancelled: asyncio.Event | None = None,
+    limit: Callable[[Cell], Any] | None = None,
+) -> RunRecord:
+    """Measure what of a run is not there yet.
+
+    Args:
+        home: The data folder.
+        run: From `begin`, or one that was cut off.
+        options: How.
+        watcher: Is told how it goes.
+        cancelled: Set by somebody else to end within a second, keeping what was measured.
+        limit: Awaited before each cell; says why its figures would be the client's, or nothing.
+
+    Returns:
+        The run as it was saved last.
+
+    Raises:
+        SlipError: It could not begin, another one is running, or results cannot be kept.
+    """
+    stop = cancelled or asyncio.Event()
+    with only_one(home), closing(database.connect(home)) as connection:
+        try:
+            return await _measure(connection, run, options, watcher, stop, limit)
+        except sqlite3.Error as error:
+            raise database.unusable(home / "outputs.db", error) from error
+
+
+async def _measure(
+    connection: sqlite3.Connection,
+    run: RunRecord,
+    options: Options,
+    watcher: Watcher,
+    stop: asyncio.Event,
+    limit: Callable[[Cell], Any] | None,
+) -> RunRecord:
+    suite = suites.parse(run.suite_json, f"run {run.id}")
+    started = await processes.start(options.processes or 1)  # while the server is looked at
+    try:
+        server = await asyncio.to_thread(
+            target.look,
+            options.target,
+            options.model or run.model,
+            options.load_seconds,
+            lambda: watcher.note("the server loads its model; waiting"),
+        )
+        count, source = counter(options, server)
+        prompts = await asyncio.to_thread(Prompts, suite.seed, count, source)
+        run = run._replace(model=server.model, state=bench.RUNNING, reason="", ended_ns=None)
+        run = run._replace(environment=run.environment or _environment(server, prompts))
+        bench.save_run(connection, run)
+        await started.open(options.waits, options.target.endpoint.addresses)
+        builder = Builder(options.target.base_url, options.target.api_key)
+        local = count if source is Source.TOKENIZER else None
+        state, reason = "done", ""
+        todo = suites.cells(suite)
+        known = {record.position: record for record in bench.cells(connection, run.id)}
+        for cell in todo:
+            record = known.get(cell.position)
+            if record and record.state == "done":
+                continue
+            withheld = str(await limit(cell) or "") if limit else ""
+            overhead = await asyncio.to_thread(_overhead, options, server, cell)
+            requests = Requests(suite, cell, server, prompts, overhead)
+            record = _record(cell, record, withheld)
+            record = bench.save_cell(connection, run.id, record)
+            watcher.begun(cell, len(todo))
+            measuring = _measuring(connection, record, cell, requests, builder, local, watcher)
+            ended = await measuring.run(started, stop)
+            record, found = _finish(connection, run, record, cell, ended)
+            watcher.ended(record, found)
+            if ended.end in ("cancelled", "hopeless"):
+                state, reason = ("cancelled", "It was cancelled.")
+                if ended.end == "hopeless":
+                    state, reason = "stopped", ended.reason
+                break
+    finally:
+        await started.close()
+    environment_after = run.environment | {"load_after": environment.load_average()}
+    run = run._replace(
+        state=state,
+        reason=reason,
+        digest=prompts.digest(),
+        environment=environment_after,
+        ended_ns=time.time_ns(),
+    )
+    bench.save_run(connection, run)
+    return run
+
+
+def _measuring(
+    connection: sqlite3.Connection,
+    record: CellRecord,
+    cell: Cell,
+    requests: Requests,
+    builder: Builder,
+    local: Counter | None,
+    watcher: Watcher,
+) -> Measuring:
+    known = frozenset(
+        row.number for row in bench.samples(connection, record.id) if row.phase == "measured"
+    )
+
+    def save(made: Sample) -> None:
+        bench.add_sample(connection, record.id, keep.to_row(made))
+
+    return Measuring(
+        cell,
+        requests,
+        builder,
+        save,
+        session=record.sessions - 1,
+        known=known,
+        counter=local,
+        progress=watcher.progress,
+    )
+
+
+def _record(cell: Cell, before: CellRecord | None, withheld: str) -> CellRecord:
+    return CellRecord(
+        id=0,
+        position=cell.position,
+        benchmark=cell.benchmark.name,
+        family=cell.benchmark.family,
+        label=cell.label,
+        settings=json.loads(cell.benchmark.model_dump_json())
+        | {"prompt_tokens": cell.prompt_tokens, "concurrency": cell.slots, "rate": cell.rate},
+        withheld=withheld,
+        sessions=before.sessions + 1 if before else 1,
+        seconds=before.seconds if before else 0.0,
+    )
+
+
+def _finish(
+    connection: sqlite3.Connection, run: RunRecord, record: CellRecord, cell: Cell, ended: Ended
+) -> tuple[CellRecord, list[Metric]]:
+    """Write a cell's end and its figures."""
+    samples = [keep.to_sample(row) for row in bench.samples(connection, record.id)]
+    objectives = cell.benchmark.objectives.as_metrics()
+    found = metrics.compute(samples, objectives, run.seed)
+    if ended.lags:
+        lags = [lag / metrics.MS for lag in ended.lags]
+        found += metrics.as_metrics("loop_lag", "ms", "lower", statistics.summarise(lags))
+    bench.save_metrics(connection, record.id, map(keep.metric_row, found))
+    record = record._replace(
+        state=STATES.get(ended.end, "stopped"),
+        reason=ended.reason,
+        seconds=record.seconds + ended.seconds,
+    )
+    return bench.save_cell(connection, run.id, record), found
+
+
+def counter(options: Options, server: Server) -> tuple[Counter | None, Source]:
+    """What counts the tokens of prompts, and who that is.
+
+    Raises:
+        UsageError: The tokenizer that was named cannot be used.
+    """
+    if options.tokenizer:
+        return from_file(options.tokenizer), Source.TOKENIZER
+    if not server.tokenize:
+        return None, Source.ESTIMATE
+
+    def count(text: str) -> int:
+        found = target.count_tokens(options.target, server.tokenize, server.model, text)
+        if found is None:
+            raise SlipError("The server no longer tells how many tokens a text has; try again.")
+        return found
+
+    return count, Source.SERVER
+
+
+def _overhead(options: Options, server: Server, cell: Cell) -> int:
+    """Tokens that the chat template adds, where the server counts and chat is asked for."""
+    if options.tokenizer or not server.tokenize or cell.benchmark.endpoint != "chat":
+        return 0
+    roles = ["system", "user"] if cell.benchmark.shared_tokens else ["user"]
+    return target.chat_overhead(options.target, server, roles)
+
+
+def _environment(server: Server, prompts: Prompts) -> dict[str, Any]:
+    return environment.machine() | {
+        "server": {"name": server.name, "version": server.version, "model": server.properties},
+        "tokens": str(prompts.source),
+        "commit": environment.commit(),
+        "load_before": environment.load_average(),
+    }
