@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from operator import itemgetter
+from time import thread_time
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from slipstream.tasks.indexing.languages import Description, describe
 from slipstream.tasks.indexing.model import Kind, Symbol
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node, Query, Tree
+    from tree_sitter import Language, Node, Query
 
 MAX_SIGNATURE = 200  # characters
 MAX_DOC = 200  # characters
@@ -25,10 +26,10 @@ MAX_NAME = 200  # bytes; longer ones are headings, or not names
 _DOC_LINES = 100  # looked at above a definition
 _HEAD_BYTES = 2000  # looked at for a signature or a docstring
 
-# How much work the parser may do, in the callbacks that it makes after each hundred steps, so that
-# the same text is read or given up on every machine alike. Code takes 6 to 20 per KB.
-_CALLBACKS = 5_000
-_CALLBACKS_PER_KB = 250
+# Of processor time for one text. Code takes a twentieth of it; what takes more is no code: where a
+# grammar recovers from errors, each step may look at all that was read, so that steps say nothing.
+_SECONDS = 1.0
+_SECONDS_PER_MB = 2.0
 
 _TYPES = frozenset(("class", "enum", "interface", "struct", "trait", "scope"))
 _LOCAL = ("constant", "property", "variable")
@@ -53,7 +54,7 @@ _Role: TypeAlias = Kind | Literal["scope", ""]
 
 
 class TooHardError(Exception):
-    """The parser took more steps than a text of this length may."""
+    """Parsing took longer than a text of this length may."""
 
 
 class Found(NamedTuple):
@@ -112,14 +113,11 @@ def find(language: str, data: bytes, starts: Sequence[int]) -> Found:
     Raises:
         TooHardError: The text is not what the grammar is for, such as brackets without an end.
     """
-    from tree_sitter import QueryCursor
-
     grammar = _grammar(language)
     kinds = grammar.kinds
-    tree = _tree(grammar.language, data)
     definitions: dict[int, tuple[int, Node, Node, Node | None]] = {}
     lines: defaultdict[bytes, list[int]] = defaultdict(list)
-    for pattern, captures in QueryCursor(grammar.query).matches(tree.root_node):
+    for pattern, captures in _matches(grammar, data):
         name = captures["name"][0]
         start = name.start_byte
         if not kinds[pattern]:
@@ -136,22 +134,23 @@ def find(language: str, data: bytes, starts: Sequence[int]) -> Found:
     return Found(symbols, depths, references)
 
 
-def _tree(language: "Language", data: bytes) -> "Tree":
-    from tree_sitter import Parser
+def _matches(grammar: _Grammar, data: bytes) -> "list[tuple[int, dict[str, list[Node]]]]":
+    from tree_sitter import Parser, QueryCursor
 
-    left = _CALLBACKS + _CALLBACKS_PER_KB * len(data) // 1024
+    end = thread_time() + _SECONDS + _SECONDS_PER_MB * len(data) / 1e6
 
-    def enough(_offset: int, _failed: bool) -> bool:
-        nonlocal left
-        left -= 1
-        return left < 0
+    def too_long(*_progress: object) -> bool:
+        return thread_time() > end
 
     view = memoryview(data)
     try:
         # A parser of its own for each text: the callback lets other threads run in between.
-        return Parser(language).parse(lambda at, _point: view[at:], progress_callback=enough)
+        parser = Parser(grammar.language)
+        tree = parser.parse(lambda at, _point: view[at:], progress_callback=too_long)
     except ValueError as error:
         raise TooHardError from error
+    # The query is not watched: `matches` with a callback crashes in tree-sitter 0.26.1.
+    return QueryCursor(grammar.query).matches(tree.root_node)
 
 
 class _Open(NamedTuple):

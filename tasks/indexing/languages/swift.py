@@ -5,8 +5,12 @@ from slipstream.tasks.indexing.languages import Description
 DESCRIPTION = Description(
     package="tree_sitter_swift",
     definitions={
-        "struct": '(class_declaration declaration_kind: "struct" name: (type_identifier) @name) @it',
-        "enum": '(class_declaration declaration_kind: "enum" name: (type_identifier) @name) @it',
+        "struct": """
+            (class_declaration declaration_kind: "struct" name: (type_identifier) @name) @it
+        """,
+        "enum": """
+            (class_declaration declaration_kind: "enum" name: (type_identifier) @name) @it
+        """,
         "class": """
             (class_declaration declaration_kind: "class" name: (type_identifier) @name) @it
             (class_declaration declaration_kind: "actor" name: (type_identifier) @name) @it
