@@ -103,10 +103,12 @@ def ask(
         vectors = searcher(index.view, source, store, config)
     asked = question._asdict()
     del asked["untracked"]
-    root = source.root if index.snapshot.worktree else ""
-    hits = tuple(search.search(index.view, read=source.read, vectors=vectors, root=root, **asked))
+    # Files are read by name, never as they happen to lie there: in another worktree git may have
+    # been told to overlook an edit, or one may be made right now.
+    missing = source.missing
+    hits = tuple(search.search(index.view, read=source.read, vectors=vectors, **asked))
     problems = (*_problems(source, index), *filter(None, [vectors.problem if vectors else ""]))
-    if not problems:
+    if not problems and source.missing == missing:
         # The state may have changed since: the answer is that of the state that was indexed.
         name = _key(index.snapshot, question, model, limit)
         tags = [f"repository:{index.snapshot.repository}", f"commit:{index.snapshot.commit}"]
