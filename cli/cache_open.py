@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(*, recorded: bool = True) -> Iterator[CacheStore]:
-    """The cache, for the length of a block; what is wrong with the settings is said first.
+    """The cache, for the length of a block.
+
+    What is wrong with the settings is said first, what kept the cache from being used last.
 
     Args:
         recorded: Whether what is done with it counts in the telemetry; looking at it does not.
@@ -35,3 +37,5 @@ def opened(*, recorded: bool = True) -> Iterator[CacheStore]:
         store.close()
         if recorder is not None:
             recorder.close()
+        for warning in store.warnings:
+            output.warn(warning)

@@ -10,6 +10,7 @@ writer that is killed leaves its slots odd: their keys are read from disk until 
 one of them, or a clean-up mends them.
 """
 
+import errno
 import mmap
 import os
 from collections.abc import Iterable
@@ -55,7 +56,8 @@ class Generations:
                 start = memoryview(bytearray(os.urandom(_SIZE))).cast("Q")
                 for slot, value in enumerate(start):
                     start[slot] = value & ~1
-                os.write(handle, start)
+                if os.write(handle, start) < _SIZE:  # mapping it would fail, or worse
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             self._map = mmap.mmap(handle, _SIZE)
         finally:
             os.close(handle)
