@@ -98,7 +98,7 @@ def check_glob(glob: str) -> None:
     """
     if not glob:
         raise UsageError("The pattern is empty; `*` stands for every key.")
-    if re.search(r"\[(?!\^?\]?[^\]]*\])", glob):
+    if re.search(r"\[(?!\^?+\]?+[^\]]*\])", glob):
         raise UsageError(
             f"The pattern {glob!r} has a `[` without its `]`; write `[[]` for the character itself."
         )

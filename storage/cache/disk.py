@@ -17,6 +17,7 @@ from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import MissReason
 from slipstream.storage.cache.database import Busy, Database, is_damage
 from slipstream.storage.cache.generation import EPOCH, WRITES, slots_of
+from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.rows import AHEAD_NS, READ
 from slipstream.storage.cache.values import checksum
 from slipstream.storage.config.settings import CacheLimits
@@ -49,7 +50,7 @@ class Disk:
         folder: Path,
         clock: Callable[[], int],
         corrupted: Callable[[str, int], None],
-        opened: Callable[[memoryview | None], object],
+        memory: Memory,
     ) -> None:
         """Nothing is opened before it is needed.
 
@@ -57,7 +58,7 @@ class Disk:
             folder: The cache's own folder.
             clock: Nanoseconds since 1970.
             corrupted: Told the key and size of a value that was not what was stored.
-            opened: Told the counters of the database that is used from now on; None: of none.
+            memory: Told which counters its values depend on, and until when they may be trusted.
         """
         self.folder = folder
         self.warnings: list[str] = []
@@ -66,7 +67,7 @@ class Disk:
         """Calls of `load` that count, and those that found something."""
         self._clock = clock
         self._corrupted = corrupted
-        self._opened = opened
+        self._memory = memory
         self._database: Database | None = None
         self._checked_ns = self._check_ns = 0
         self._no_database_until = 0.0
@@ -261,13 +262,14 @@ class Disk:
             self.tell(error)
             return None
         self._checked(now)
-        self._opened(self._database.slots)
+        self._memory.attach(self._database.slots)
         if self._database.was_set_aside:
             self._tell_set_aside()
         return self._database
 
     def _checked(self, now: int) -> None:
         self._checked_ns, self._check_ns = now, now + CHECKED_NS
+        self._memory.trust(now, now + CHECKED_NS)
         if len(self._recent) > RECENT:
             self._recent.clear()
 
@@ -275,7 +277,7 @@ class Disk:
         if self._database is not None:
             self._database.close()
             self._database = None
-            self._opened(None)
+            self._memory.attach(None)
 
     def _fault(self, error: Exception, database: Database, reading: bool) -> bool:
         """Deal with an error; true when it is worth trying again."""

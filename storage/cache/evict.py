@@ -7,6 +7,7 @@ from slipstream.storage.cache import rows
 from slipstream.storage.cache.data import MissReason
 
 BATCH = 64  # entries that are looked at together
+LOOKED_AT = 10_000  # entries among which expired ones are looked for, in a millisecond
 SECONDS = 0.02  # after which a call stops evicting; the next one goes on
 SPARE = 16  # one part in so many is freed beyond the limit, so that not every call has to evict
 
@@ -27,13 +28,13 @@ def evict(
     evicted: list[rows.Gone] = []
     while True:
         entries, size = rows.totals(connection)
-        if (entries <= max_entries and size <= max_bytes) or time.perf_counter() > give_up:
+        if entries <= max_entries and size <= max_bytes:
             return expired, evicted
         chosen = _least(connection, entries, size, max_entries, max_bytes)
         gone = rows.take(connection, chosen, MissReason.EVICTED, now)
-        if not gone:
-            return expired, evicted
         evicted += gone
+        if not gone or time.perf_counter() > give_up:
+            return expired, evicted
 
 
 def _least(
@@ -52,11 +53,20 @@ def _least(
     return chosen
 
 
-def remove_expired(connection: sqlite3.Connection, now: int, limit: int = BATCH) -> list[rows.Gone]:
-    """Remove entries that expired; `limit` of them, so that nobody waits for long."""
-    found = connection.execute(  # the inner one reads the index alone
-        "SELECT key FROM entries WHERE id IN"
-        " (SELECT id FROM entries WHERE expires_ns <= ? LIMIT ?)",
-        (now, limit),
+def remove_expired(
+    connection: sqlite3.Connection, now: int, limit: int = BATCH, among: int = LOOKED_AT
+) -> list[rows.Gone]:
+    """Remove entries that expired.
+
+    Args:
+        connection: Of the cache.
+        now: Nanoseconds since 1970.
+        limit: How many are removed at most, so that nobody waits for long.
+        among: How many of those that would be evicted first are looked at; -1: all.
+    """
+    found = connection.execute(  # the inner ones read the index alone
+        "SELECT key FROM entries WHERE id IN (SELECT id FROM (SELECT id, expires_ns FROM entries"
+        " ORDER BY priority, accessed_ns LIMIT ?) WHERE expires_ns <= ? LIMIT ?)",
+        (among, now, limit),
     ).fetchall()
     return rows.take(connection, [key for (key,) in found], MissReason.EXPIRED, now)

@@ -133,7 +133,7 @@ class Flights:
 def remove_left(folder: Path) -> int:
     """Remove lock files of computations that were killed; returns their number."""
     removed = 0
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         for path in (folder / FOLDER).iterdir():
             with suppress(OSError):
                 handle = os.open(path, os.O_RDWR)

@@ -33,6 +33,7 @@ class Memory:
         self.size = 0
         self.hits = 0
         self._slots: memoryview | None = None
+        self._from_ns = self._to_ns = 0
         self.kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = Lock()
 
@@ -41,11 +42,15 @@ class Memory:
         self.clear()
         self._slots = slots
 
+    def trust(self, start: int, end: int) -> None:
+        """Serve values between these times alone: then it has to be looked at the disk again."""
+        self._from_ns, self._to_ns = start, end
+
     def get(self, name: str, now: int) -> Kept | None:
         """A value that is as true as on disk, or None."""
         kept = self.kept.get(name)
         slots = self._slots
-        if kept is None or slots is None:
+        if kept is None or slots is None or not self._from_ns <= now < self._to_ns:
             return None
         if (
             slots[kept.slot] == kept.generation

@@ -75,7 +75,7 @@ class CacheStore:
         self.limits = limits
         self.context = ("", "")
         self.memory = Memory(limits.memory_bytes)
-        self.disk = Disk(folder, clock, self._on_corrupt, self.memory.attach)
+        self.disk = Disk(folder, clock, self._on_corrupt, self.memory)
         self.counts = Counts()
         self.clock = clock
         self.computing = Computing(self)

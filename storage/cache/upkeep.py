@@ -131,7 +131,7 @@ def _mend_totals(base: Database) -> None:
 
 
 def _expire(base: Database, now: int) -> int:
-    gone = evict.remove_expired(base.connection, now, STEP)
+    gone = evict.remove_expired(base.connection, now, STEP, among=-1)
     base.dropped += [entry.file for entry in gone]
     return len(gone)
 

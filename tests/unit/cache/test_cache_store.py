@@ -12,7 +12,16 @@ from typing import Protocol
 
 import pytest
 
-from slipstream.storage.cache import CacheStore, Hit, Item, Miss, MissReason, open_cache, rows
+from slipstream.storage.cache import (
+    CacheEvent,
+    CacheStore,
+    Hit,
+    Item,
+    Miss,
+    MissReason,
+    open_cache,
+    rows,
+)
 from slipstream.storage.cache.values import INLINE
 from slipstream.storage.config.settings import CacheLimits
 from slipstream.storage.errors import UsageError
@@ -111,6 +120,7 @@ def test_a_value_in_memory_expires_too(store: CacheStore, clock: Clock) -> None:
     store.set("key", b"value", ttl=30)
     assert store.get("key") == b"value"
     clock.go(29)
+    assert store.get("key") == b"value"  # looks at the disk again, once a second
     assert store.get("key") == b"value"
     assert store.stats().memory.hits == 1
     clock.go(2)
@@ -263,7 +273,7 @@ def test_a_closed_store_finds_nothing_and_computes(store: CacheStore) -> None:
 
 
 def test_events_tell_every_operation(store: CacheStore, clock: Clock) -> None:
-    events = []
+    events: list[CacheEvent] = []
     store.listen(events.append)
     store.set("v1::parse::a", b"value")
     store.get("v1::parse::a")
