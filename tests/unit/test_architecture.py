@@ -22,9 +22,14 @@ DATA_FILES = {".json", ".sql", ".mako", ".typed", ".yaml"}
 HEAVY = {
     "alembic",
     "asyncio",
+    "dataclasses",
+    "git",
     "click",
     "fastapi",
     "importlib.metadata",
+    "inspect",
+    "logging",
+    "numpy",
     "openai",
     "platformdirs",
     "prefect",
@@ -97,18 +102,40 @@ def test_the_wheel_holds_every_file_of_the_rooms(tmp_path: Path) -> None:
     assert packed == expected
 
 
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository, and a data folder in which patterns are compiled and the index is made."""
+    folder = tmp_path_factory.mktemp("used")
+    (folder / "fine.py").write_text("def fine(): pass\n")
+    (folder / "build.log").write_text("main.c:1:2: error: expected ';'\n")
+    slip = [sys.executable, "-m", "slipstream.cli"]
+    environment = _plain_environment() | {"SLIPSTREAM_HOME": str(folder / "home")}
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "add", "fine.py"],
+        [*slip, "summarize", "build.log"],
+        [*slip, "search", "fine"],
+    ):
+        subprocess.run(command, check=True, capture_output=True, env=environment, cwd=folder)
+    return folder
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["run", "--", sys.executable, "-c", "print('fine')"], ["summarize", "LOG"], ["log", "last"]],
-    ids=lambda a: a[0],
+    [
+        ["run", "--", sys.executable, "-c", "print('fine')"],
+        ["summarize", "build.log"],
+        ["log", "last"],
+        ["search", "fine"],
+        ["search", "-E", "def f.*"],
+        ["symbols", "fine.py"],
+        ["map"],
+        ["cache", "stats"],
+    ],
+    ids=lambda a: " ".join(a[:2]),
 )
-def test_what_an_agent_waits_for_imports_nothing_heavy(
-    arguments: list[str], tmp_path: Path
-) -> None:
+def test_what_an_agent_waits_for_imports_nothing_heavy(arguments: list[str], used: Path) -> None:
     """Neither at import nor while it runs, the second time (the first one compiles patterns)."""
-    log = tmp_path / "build.log"
-    log.write_text("main.c:1:2: error: expected ';'\n")
-    arguments = [str(log) if a == "LOG" else a for a in arguments]
     program = (
         "import sys\nbefore = set(sys.modules)\n"
         "from slipstream.cli.main import main\n"
@@ -117,11 +144,13 @@ def test_what_an_agent_waits_for_imports_nothing_heavy(
         "print('heavy:', *sorted(heavy), file=sys.stderr)\n"
         "raise SystemExit(status)"
     )
-    environment = _plain_environment() | {"SLIPSTREAM_HOME": str(tmp_path / "home")}
-    first = [sys.executable, "-m", "slipstream.cli", "summarize", str(log)]
-    subprocess.run(first, check=True, capture_output=True, env=environment)
+    environment = _plain_environment() | {"SLIPSTREAM_HOME": str(used / "home")}
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=used,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "heavy:"

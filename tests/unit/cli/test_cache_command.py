@@ -340,3 +340,13 @@ def test_how_long_an_entry_lives() -> None:
     later = [None, -1, 90, 5 * 3600, 3 * DAY_NS // 10**9 + 7200, 10**12]
     shown = [cache_commands.remaining((n or 0) * 10**9, 0) for n in later]
     assert shown == ["expired", "expired", "1 min", "5 h", "3 d 2 h", "never"]
+
+
+def test_every_command_helps_with_examples(capsys: Printed) -> None:
+    """Each of its commands shows how it is typed."""
+    assert main(["cache", "--help"]) == 0
+    listed = capsys.readouterr().out
+    for name in "stats clear list inspect explain verify warm invalidate report".split():
+        assert f"  {name} " in listed
+        assert main(["cache", name, "--help"]) == 0
+        assert f"slip cache {name}" in capsys.readouterr().out
