@@ -95,7 +95,7 @@ def ask(
 
     from slipstream.tasks.indexing import warm
 
-    index = warm.ensure(source, store, progress)
+    index = warm.ensure(source, store, progress, snapshot=snapshot)
     vectors = None
     if model:
         from slipstream.tasks.indexing.vectors import searcher

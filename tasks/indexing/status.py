@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 from slipstream.tasks.indexing import content
 
-# Renames would cost time and be two changes all the same. `dirty` spares a look into each
-# submodule, whose files are not of this repository, and still shows one that became a file.
+# Renames would cost time and be two changes all the same; so would counting the commits that the
+# upstream branch has. `dirty` spares a look into each submodule, whose files are not of this
+# repository, and still shows one that became a file.
 COMMAND = [
     "status",
     "--porcelain=v2",
     "--branch",
     "-z",
+    "--no-ahead-behind",
     "--no-renames",
     "--ignore-submodules=dirty",
 ]

@@ -103,7 +103,11 @@ class Index(NamedTuple):
 
 
 def ensure(
-    source: Source, store: "CacheStore", progress: Progress | None = None, workers: int = 0
+    source: Source,
+    store: "CacheStore",
+    progress: Progress | None = None,
+    workers: int = 0,
+    snapshot: Snapshot | None = None,
 ) -> Index:
     """The index of a source as it is now, with everything done that was missing.
 
@@ -112,16 +116,18 @@ def ensure(
         store: The cache.
         progress: Told after each batch.
         workers: Processes that parse; 0: as configured.
+        snapshot: The state, where it was looked at just now.
 
     Raises:
         NotFoundError: The files of the commit cannot be listed.
         UsageError: There is no git, and too many files to read at each look.
     """
     for _ in range(ATTEMPTS):
-        planned = plan(source, source.snapshot(), store)
+        planned = plan(source, snapshot or source.snapshot(), store)
         report = index_batch(source, planned.missing, store, progress, workers)
         if report.missing.isdisjoint(planned.snapshot.changed.values()):
-            break  # else a file was changed while it was read
+            break
+        snapshot = None  # a file was changed while it was read
     return publish(source, planned, report, store)
 
 

@@ -41,9 +41,7 @@ def test_a_nested_repository_is_its_own(folder: Path) -> None:
 
 def test_a_submodule_is_its_own(folder: Path, tmp_path: Path) -> None:
     outer = scratch.init(tmp_path / "outer")
-    scratch.git(
-        outer, "-c", "protocol.file.allow=always", "submodule", "add", str(folder), "sub"
-    )
+    scratch.git(outer, "-c", "protocol.file.allow=always", "submodule", "add", str(folder), "sub")
     assert found(outer / "sub").root == str(outer / "sub")
     assert found(outer / "sub").common == str(outer / ".git" / "modules" / "sub")
 
@@ -132,9 +130,7 @@ def test_a_user_s_own_settings_in_the_environment_are_kept() -> None:
             patch.setenv(name, value)
         made = git.environment((("x.y", "z"),))
     count = int(made["GIT_CONFIG_COUNT"])
-    settings = {
-        made[f"GIT_CONFIG_KEY_{n}"]: made[f"GIT_CONFIG_VALUE_{n}"] for n in range(count)
-    }
+    settings = {made[f"GIT_CONFIG_KEY_{n}"]: made[f"GIT_CONFIG_VALUE_{n}"] for n in range(count)}
     assert settings["a.b"] == "c"
     assert settings["x.y"] == "z"
     assert settings["core.fsmonitor"] == "false"
