@@ -12,6 +12,7 @@ import pytest
 
 from slipstream.cli import cache_commands
 from slipstream.cli.main import main
+from slipstream.cli.progress import Progress
 from slipstream.storage.cache import CacheStore, open_cache
 from tests.unit.cli.conftest import git
 
@@ -210,7 +211,7 @@ def test_an_interruption_leaves_whole_steps_and_an_audit_entry(
     for number in range(1200):
         store.set(f"v1::many::{number:04}", b"x")
 
-    class Interrupted(cache_commands.Progress):
+    class Interrupted(Progress):
         def __call__(self, done: int, total: int) -> None:
             raise KeyboardInterrupt
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from slipstream.cli import output, progress
+from slipstream.cli import output
 from slipstream.cli.progress import Progress
 
 
@@ -14,7 +14,7 @@ from slipstream.cli.progress import Progress
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Its only number is the time."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("slipstream.cli.progress.time.monotonic", lambda: now[0])
     return now
 
 
