@@ -194,7 +194,12 @@ class AsyncCache(Generic[V]):
             return await compute()
 
         def wait() -> V:
-            return asyncio.run_coroutine_threadsafe(computed(), loop).result()
+            coroutine = computed()
+            try:
+                return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+            except RuntimeError:  # the loop was closed meanwhile
+                coroutine.close()
+                raise
 
         return await _in_thread(
             lambda: self._cache.get_or_compute(key, wait, stale_seconds=stale_seconds, **options)
