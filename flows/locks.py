@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slipstream.storage import logs, paths
+from slipstream.storage.cache.flight import FOLDER
 from slipstream.storage.errors import SlipError
 from slipstream.storage.lock import try_lock
 
-FOLDER = "locks"
 FIRST_WAIT, LAST_WAIT = 0.005, 0.1
 """Seconds between two looks at a lock that another holds; the wait doubles."""
 
@@ -154,8 +154,9 @@ def _open_locked(path: Path) -> int | None:
 
 
 def _path(key: str) -> Path:
+    """Beside the locks of the cache, whose clean-up removes what killed processes left."""
     folder = paths.make_private(paths.subfolder(paths.CACHE) / FOLDER)
-    return folder / hashlib.sha256(key.encode()).hexdigest()[:32]
+    return folder / f"flow-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def _waits(timeout: float | None) -> Iterator[float]:

@@ -174,8 +174,12 @@ class EmbeddingServer:
                 f"{self._server} cannot be reached ({reason}); "
                 "start it, or set another `embeddings.base_url`."
             )
-            certificate = "certificate" in reason.lower()
-            raise (EndpointError(sentence) if certificate else _Busy(sentence)) from error
+            import ssl
+
+            # A wrong certificate, or a server without TLS, stays so.
+            raise (
+                EndpointError(sentence) if isinstance(error, ssl.SSLError) else _Busy(sentence)
+            ) from error
         except ValueError as error:  # a key with a line break, or one that is not Latin-1
             self.close()
             raise EndpointError(

@@ -19,6 +19,8 @@ import scratch_git as scratch
 from slipstream.flows.launch import has_server, run_invalidate, run_warm
 from slipstream.storage import audit, database
 from slipstream.storage.cache import CacheStore
+from slipstream.storage.cache.flight import FOLDER
+from slipstream.storage.config.endpoints import EndpointError
 from slipstream.storage.errors import NotFoundError, UsageError
 from slipstream.tasks.indexing import embed_server, operations
 from tests.embedding_server import Failure, Server, embedding_server
@@ -135,7 +137,7 @@ def test_a_run_that_is_killed_does_not_block_the_next(
 ) -> None:
     """Though it held the lock of the batch that the next one wants."""
     parameters = {"path": str(folder), "batch": 16384, "embed": True}
-    locks = home / "cache" / "locks"
+    locks = home / "cache" / FOLDER
     with embedding_server() as slow:
         slow.failures = [None, *[Failure(200, seconds=120)] * 9]  # it measures, and then it hangs
         env = os.environ | {
@@ -174,6 +176,11 @@ def test_what_may_pass_is_tried_again_and_what_is_wrong_is_not(
     assert report["embedded"] > 0
     tries = {run.name: run.run_count for run in Run().tasks}
     assert tries["measure the embedding model"] == 2
+    scratch.commit(folder, new_py="def new():\n    return 'something else'\n")
+    server.failures = [None, Failure(401)]  # it is measured, and then refuses the chunks
+    with pytest.raises(EndpointError, match="refuses the key"):
+        run_warm({"path": str(folder), "embed": True})
+    assert Run().states("embed").popitem()[1] == "Failed"
     with pytest.raises(NotFoundError, match="nowhere"):
         run_warm({"path": str(folder / "nowhere")})
     assert [run.run_count for run in Run().tasks] == [1]

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from prefect.locking.protocol import LockManager
 
-from slipstream.flows.locks import FOLDER, FileLocks
+from slipstream.flows.locks import FileLocks
+from slipstream.storage.cache import open_cache
+from slipstream.storage.cache.flight import FOLDER
 
 KEYS = ["v1::task-index-files::" + "a" * 64, "a/b/../c", "ключ ::/ ", "x" * 5000]
 
@@ -142,6 +144,19 @@ def test_a_lock_is_free_as_soon_as_its_holder_is_killed(home: Path, unmeasured: 
     assert locks.acquire_lock("k", "me", 0)
     locks.release_lock("k", "me")
     assert list((home / "cache" / FOLDER).iterdir()) == []
+
+
+def test_what_killed_processes_left_is_cleaned_up_and_no_held_lock_is(home: Path) -> None:
+    """By the clean-up of the cache."""
+    locks = FileLocks()
+    assert locks.acquire_lock("held", "me")
+    (home / "cache" / FOLDER / "flow-left").touch()
+    with open_cache(home) as store:
+        store.set("v1::a::b", b"")
+        store.clean()
+    assert FileLocks().is_locked("held")
+    assert len(list((home / "cache" / FOLDER).iterdir())) == 1
+    locks.release_lock("held", "me")
 
 
 def test_where_no_lock_can_be_kept_the_work_goes_on(home: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +172,27 @@ def test_a_place_that_the_mode_does_not_allow_is_never_connected_to() -> None:
     settings = Embeddings(base_url="https://8.8.8.8/v1", model="m")
     with pytest.raises(UsageError, match="local-only"):
         EmbeddingServer(settings, "local-only")
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+def test_over_tls_the_certificate_has_to_fit(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that nobody vouches for is refused, and so is a server without TLS."""
+    plain = Embeddings(base_url=server.url.replace("http", "https"), model="tiny")
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        EmbeddingServer(plain, "local-only").embed(["a"])
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-batch",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with pytest.raises(EndpointError, match=r"cannot be reached \(.*certificate"):
+        client(server).embed(["a"])
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert client(server).embed(["a"]) == [vector("a")]
