@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import openai
 import pytest
 
 from slipstream.storage.errors import SlipError
-from slipstream.tasks.benchmarking.simulate import ErrorKind, Settings, Simulated, start
+from slipstream.tasks.benchmarking.simulate import ErrorKind, Settings, Simulated, process, start
 
 Slip = Any
 FAST: dict[str, Any] = {"ttft_ms": 4, "itl_ms": 1}
@@ -447,10 +448,15 @@ class TestFaults:
         assert received.endswith(b"\r\n0\r\n\r\n")
         assert b'"finish_reason":"length"' in received
 
-    @pytest.mark.parametrize(("kind", "events"), [("silent", 0), ("stalled", 5)])
-    def test_a_server_that_says_no_more(self, server: Simulated, kind: str, events: int) -> None:
+    @pytest.mark.parametrize(
+        ("kind", "stream", "events"),
+        [("silent", True, 0), ("stalled", True, 5), ("stalled", False, 0)],
+    )
+    def test_a_server_that_says_no_more(
+        self, server: Simulated, kind: str, stream: bool, events: int
+    ) -> None:
         port = int(server.root.rpartition(":")[2])
-        request = post(chat(stream=True), **with_settings(errors={kind: 1}))
+        request = post(chat(stream=stream), **with_settings(errors={kind: 1}))
         received = b""
         with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
             sock.sendall(request)
@@ -565,11 +571,11 @@ class TestTruth:
     def test_a_client_that_reads_slowly_gets_all(self, server: Simulated) -> None:
         """And the time of a chunk is when the system had really taken it."""
         port = int(server.root.rpartition(":")[2])
-        headers = with_settings(ttft_ms=0, itl_ms=0, tokens_per_chunk=2000)
-        request = post(chat(stream=True, max_tokens=100_000), Connection="close", **headers)
+        headers = with_settings(itl_ms=0, tokens_per_chunk=10_000, context_length=2_000_000)
+        request = post(chat(stream=True, max_tokens=1_500_000), Connection="close", **headers)
         received = b""
         with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             sock.connect(("127.0.0.1", port))
             sock.sendall(request)
             time.sleep(0.3)
@@ -580,8 +586,49 @@ class TestTruth:
         assert all(truth["sent"])
         assert truth["sent"] == sorted(truth["sent"])
 
+    def test_a_slow_reader_that_leaves_is_noted(self, server: Simulated) -> None:
+        port = int(server.root.rpartition(":")[2])
+        headers = with_settings(itl_ms=0, tokens_per_chunk=10_000, context_length=2_000_000)
+        identity = {"x-request-id": "slow and gone"}
+        request = post(chat(stream=True, max_tokens=1_500_000), **headers, **identity)
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            sock.connect(("127.0.0.1", port))
+            sock.sendall(request)
+            sock.recv(10)
+        assert ask(server, "/health")[0] == 200
+
+    def test_clients_that_leave_while_they_wait_are_noted(self) -> None:
+        """In the queue, and while a body is made; those behind them are answered."""
+        with start(Settings(ttft_ms=200, itl_ms=0, max_running=1)) as running:
+            port = int(running.root.rpartition(":")[2])
+            leaving = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+            for number, sock in enumerate(leaving):
+                sock.sendall(post(chat(), **{"x-request-id": str(number)}))
+                while not running.truth(str(number)):
+                    time.sleep(0.01)
+            for sock in leaving:
+                sock.close()
+            assert ask(running, "/v1/chat/completions", chat())[0] == 200
+            assert [t["finish"] for t in running.truth()] == ["gone", "gone", "length"]
+
+    def test_requests_may_be_sent_before_answers_have_come(self, server: Simulated) -> None:
+        last = post(chat(max_tokens=3), Connection="close")
+        answers = raw(server, post(chat(max_tokens=2)) + post(chat(stream=True)) + last)
+        found = [answers.find(part) for part in (b'"completion_tokens": 2', b"[DONE]")]
+        found.append(answers.find(b'"completion_tokens": 3'))
+        assert -1 < found[0] < found[1] < found[2]
+
 
 class TestProcess:
+    def test_one_that_hangs_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "_STOP_SECONDS", 0.2)
+        running = start()
+        os.kill(running.pid, signal.SIGSTOP)
+        running.stop()
+        with pytest.raises(ProcessLookupError):
+            os.kill(running.pid, 0)
+
     def test_it_ends_with_the_process_that_started_it(self) -> None:
         program = (
             "from slipstream.tasks.benchmarking.simulate import start\n"
@@ -612,13 +659,13 @@ class TestProcess:
     @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
     def test_the_program_serves_until_it_is_interrupted(self, ending: signal.Signals) -> None:
         command = [sys.executable, "-m", "slipstream.tasks.benchmarking.simulate", '{"port": 0}']
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+            assert served.stdout is not None
+            url = served.stdout.readline().strip()
             with urllib.request.urlopen(url + "/models") as answer:
                 assert answer.status == 200
-            process.send_signal(ending)
-            assert process.wait(20) == 0
+            served.send_signal(ending)
+            assert served.wait(20) == 0
 
     def test_wrong_settings_are_one_sentence(self) -> None:
         command = [sys.executable, "-m", "slipstream.tasks.benchmarking.simulate", '{"ttft": 1}']
