@@ -54,6 +54,7 @@ COMMANDS = {
     "symbols": "slipstream.cli.symbols_options:register",
     "map": "slipstream.cli.map_options:register",
     "cache": "slipstream.cli.cache_options:register",
+    "bench": "slipstream.cli.bench:register",
     "demo": "slipstream.cli.demo:register",
     "config": "slipstream.cli.config:register",
     "audit": "slipstream.cli.audit:register",

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from slipstream.storage import audit
 from slipstream.storage.database import printable, transaction
@@ -235,6 +235,18 @@ def samples(connection: sqlite3.Connection, cell: int) -> Iterator[SampleRow]:
         f"SELECT {_SAMPLE} FROM bench_samples WHERE cell_id = ? ORDER BY id", (cell,)
     )
     return (SampleRow(*row) for row in rows)
+
+
+def tally(
+    connection: sqlite3.Connection, cell: int, column: Literal["fault", "source"]
+) -> dict[str, int]:
+    """How many measured requests of a cell have which value; those without one left out."""
+    rows = connection.execute(
+        f"SELECT {column}, count(*) FROM bench_samples"
+        f" WHERE cell_id = ? AND phase = 'measured' AND {column} <> '' GROUP BY {column}",
+        (cell,),
+    )
+    return dict(rows)
 
 
 def save_metrics(connection: sqlite3.Connection, cell: int, rows: Iterable[MetricRow]) -> None:

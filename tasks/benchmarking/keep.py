@@ -53,3 +53,12 @@ def unpacked(data: bytes) -> array[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
+
+
+def packed_list(numbers: list[int]) -> bytes:
+    """Numbers of a list, packed.
+
+    Raises:
+        TypeError, OverflowError: They are none, or too large.
+    """
+    return packed(array("q", numbers))

@@ -1,0 +1,267 @@
+"""`slip bench`: its commands; running a suite."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slipstream.cli import bench_results, bench_serve_local, bench_simulate, output
+from slipstream.storage import paths
+from slipstream.storage.errors import NotFoundError, SlipError, UsageError
+
+if TYPE_CHECKING:
+    from slipstream.storage.bench import RunRecord
+    from slipstream.storage.config.settings import Config
+    from slipstream.tasks.benchmarking.run import Options
+    from slipstream.tasks.benchmarking.suite import Suite
+
+INTERRUPTED = 130
+app = typer.Typer(no_args_is_help=True, help="Measure model servers, so that it can be believed.")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands."""
+    root.add_typer(app, name="bench")
+
+
+@app.command("list")
+def listed(
+    suite: Annotated[str, typer.Argument(help="A suite: show its benchmarks.")] = "",
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of suite files.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """List the suites, or the benchmarks of one.
+
+    \b
+    slip bench list
+    slip bench list throughput
+    """
+    from slipstream.tasks.benchmarking import suite as suites
+
+    if schema:
+        output.print_json(suites.schema())
+        return 0
+    if suite:
+        found = suites.load(suite)
+        if json:
+            output.print_json(found.model_dump(mode="json"))
+            return 0
+        rows = [
+            (c.benchmark.name, c.benchmark.family, c.label, c.benchmark.iterations)
+            for c in suites.cells(found)
+        ]
+        output.print_table(("benchmark", "family", "load", "requests"), rows, "requests")
+        return 0
+    every = [suites.load(name) for name in suites.shipped()]
+    if json:
+        output.print_json([found.model_dump(mode="json") for found in every])
+        return 0
+    output.print_table(
+        ("suite", "cells", "what"),
+        [(found.name, len(suites.cells(found)), found.description) for found in every],
+        "cells",
+    )
+    return 0
+
+
+@app.command()
+def run(
+    suite: Annotated[
+        str, typer.Option("--suite", "-s", help="A suite by name, or a file of your own.")
+    ] = "",
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option("--benchmark", "-b", help="Only this one of the suite; may be repeated."),
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option("--base-url", help="The server; without one the simulated one is run.")
+    ] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="The model to measure.")] = "",
+    concurrency: Annotated[
+        str, typer.Option("--concurrency", "-c", help="Closed loop: such as 1,4,16.")
+    ] = "",
+    rate: Annotated[str, typer.Option("--rate", help="Open loop, requests/s: such as 1,2.")] = "",
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", "-n", help="Requests of each cell.")
+    ] = None,
+    warmup: Annotated[
+        int | None, typer.Option("--warmup", help="Requests before them, not counted.")
+    ] = None,
+    prompt_tokens: Annotated[
+        str, typer.Option("--prompt-tokens", help="Lengths of prompts: such as 128,4096.")
+    ] = "",
+    output_tokens: Annotated[
+        int | None, typer.Option("--output-tokens", help="Most tokens of an answer.")
+    ] = None,
+    limit: Annotated[
+        float | None, typer.Option("--limit", metavar="SECONDS", help="Most time of each cell.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of prompts and arrivals.")] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Between two bytes.")
+    ] = 120.0,
+    tokenizer: Annotated[
+        str, typer.Option("--tokenizer", metavar="FILE", help="A tokenizer.json that counts.")
+    ] = "",
+    processes: Annotated[
+        int, typer.Option("--processes", min=0, max=64, help="Client processes; 0: one.")
+    ] = 0,
+    resume: Annotated[
+        str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
+    ] = "",
+    tag: Annotated[str, typer.Option("--tag", help="Give the run a name.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> int:
+    """Measure a model server; Ctrl-C ends it and keeps what was measured.
+
+    \b
+    slip bench run
+    slip bench run --base-url http://127.0.0.1:8000/v1 --model M
+    slip bench run -s throughput -c 1,8,32 -n 200
+    slip bench run --resume latest
+    """
+    from slipstream.storage.config.load import load
+
+    config = load().config
+    changes = _changes(
+        {
+            "concurrency": (concurrency, int),
+            "rate": (rate, float),
+            "prompt_tokens": (prompt_tokens, int),
+        }
+    )
+    single = {"iterations": iterations, "warmup": warmup, "output_tokens": output_tokens,
+              "limit_s": limit, "seed": seed}  # fmt: skip
+    changes |= {name: value for name, value in single.items() if value is not None}
+    if resume and (suite or benchmark or changes or base_url):
+        raise UsageError("--resume goes on with the run as it was; give no other options with it.")
+    if "concurrency" in changes and "rate" in changes:
+        raise UsageError("Give either --concurrency or --rate.")
+    if tag:
+        from slipstream.storage.bench_names import check_tag
+
+        check_tag(tag)
+    home = paths.home()
+    with ExitStack() as stack:
+        if resume:
+            before = _found(home, resume)
+            plan, url, model = None, before.base_url, before.model
+        else:
+            from slipstream.tasks.benchmarking import suite as suites
+
+            before = None
+            plan = suites.selected(suites.load(suite or config.bench.suite), benchmark or [])
+            plan = suites.changed(plan, changes) if changes else plan
+            url, model = base_url or config.bench.base_url, model or config.bench.model
+        simulated = not url
+        if simulated:
+            url = _simulated(stack)
+        options = _options(config, url, "" if simulated else model, timeout, tokenizer, processes)
+        done = _measured(home, before, plan, options)
+    bench_results.finished(home, done, tag, json=json)
+    if done.state == "cancelled":
+        return INTERRUPTED
+    if done.state == "stopped":
+        raise SlipError(f"The run was stopped: {done.reason}")
+    return 0
+
+
+def _measured(
+    home: Path, before: RunRecord | None, plan: Suite | None, options: Options
+) -> RunRecord:
+    """Run it, ending properly on Ctrl-C."""
+    from slipstream.cli.bench_view import Live
+    from slipstream.tasks.benchmarking import run as runs
+
+    live = Live()
+    watcher = runs.Watcher(live.note, live.begun, live.progress, live.ended)
+
+    async def work() -> RunRecord:
+        cancelled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        if sys.platform != "win32":
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(name, cancelled.set)
+        if before:
+            runs.resumed(before)
+            new = before
+        else:
+            assert plan is not None
+            new = runs.begin(home, plan, options)
+        live.note(f"run {new.id}: {new.suite} on {options.target.base_url}")
+        return await runs.measure(home, new, options, watcher, cancelled)
+
+    try:
+        return asyncio.run(work())
+    finally:
+        live.clear()
+
+
+def _options(
+    config: Config, url: str, model: str, timeout: float, tokenizer: str, processes: int
+) -> Options:
+    from slipstream.storage.config.endpoints import resolve
+    from slipstream.tasks.benchmarking.exchange import Waits
+    from slipstream.tasks.benchmarking.run import Options
+    from slipstream.tasks.benchmarking.target import Target
+
+    endpoint = resolve(url, config.mode)
+    key = os.environ.get(config.bench.api_key_variable, "").strip()
+    return Options(
+        target=Target(url.rstrip("/"), endpoint, key),
+        model=model,
+        waits=Waits(read=timeout),
+        tokenizer=tokenizer,
+        processes=processes,
+    )
+
+
+def _simulated(stack: ExitStack) -> str:
+    from slipstream.tasks.benchmarking.simulate import process
+
+    output.note("no server is named: measuring the simulated one")
+    return stack.enter_context(process.start()).base_url
+
+
+def _found(home: Path, name: str) -> RunRecord:
+    from slipstream.storage import bench_names, database
+
+    with closing(database.connect(home)) as connection:
+        found = bench_names.resolve(connection, name)
+    if found.state == "done":
+        raise NotFoundError(f"Run {found.id} is complete; there is nothing to resume.")
+    return found
+
+
+def _changes(given: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Lists of numbers from the command line.
+
+    Raises:
+        UsageError: One is none.
+    """
+    found = {}
+    for name, (text, kind) in given.items():
+        if not text:
+            continue
+        try:
+            found[name] = [kind(part) for part in text.split(",")]
+        except ValueError as error:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} {text!r} is not a list of numbers such as 1,4,16."
+            ) from error
+    return found
+
+
+bench_results.register(app)
+bench_simulate.register(app)
+bench_serve_local.register(app)

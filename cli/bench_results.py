@@ -1,0 +1,245 @@
+"""`slip bench results|show|export|import|delete|tag`: what was measured before."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slipstream.cli import output
+from slipstream.storage import paths
+from slipstream.storage.errors import NotFoundError, SlipError, UsageError
+
+if TYPE_CHECKING:
+    from slipstream.storage.bench import RunRecord
+
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="latest, latest~1, baseline, a tag, a date, an id.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+FORMATS = ("json", "csv", "samples")
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands."""
+    for name, function in (
+        ("results", results),
+        ("show", show),
+        ("export", export),
+        ("import", import_),
+        ("delete", delete),
+        ("tag", tag),
+    ):
+        group.command(name)(function)
+
+
+def results(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Runs to show.")] = 20,
+    suite: Annotated[str, typer.Option("--suite", "-s", help="Only of this suite.")] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="Only of this model.")] = "",
+    json: Json = False,
+) -> int:
+    """List the runs, newest first.
+
+    \b
+    slip bench results
+    slip bench results --suite throughput --json
+    """
+    from slipstream.storage import bench
+
+    with _database() as connection:
+        found = bench.runs(connection, limit, suite=suite, model=model)
+        tags = {run.id: bench.tags(connection, run.id) for run in found}
+    if json:
+        output.print_json([_plain(run) | {"tags": tags[run.id]} for run in found])
+        return 0
+    rows = [
+        (run.id, output.time_text(run.started_ns), run.suite, run.model, run.base_url, run.state,
+         " ".join([*(["baseline"] if run.baseline else []), *tags[run.id]]))
+        for run in found
+    ]  # fmt: skip
+    output.print_table(("run", "when", "suite", "model", "server", "state", "tags"), rows)
+    return 0
+
+
+def show(run: Run = "latest", json: Json = False) -> int:
+    """Show the figures of a run, what went wrong, and what to be careful about.
+
+    \b
+    slip bench show
+    slip bench show baseline --json
+    """
+    from slipstream.storage import bench_names
+
+    with _database() as connection:
+        show_run(connection, bench_names.resolve(connection, run), json=json)
+    return 0
+
+
+def export(
+    run: Run = "latest",
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="json (whole), csv (figures), samples (csv).")
+    ] = "json",
+    to: Annotated[str, typer.Option("--output", "-o", help="Write to a file instead.")] = "",
+) -> int:
+    """Export a run, every request included.
+
+    \b
+    slip bench export latest -o run.json
+    slip bench export latest --format samples -o samples.csv
+    """
+    import json
+
+    from slipstream.storage import bench_names
+    from slipstream.tasks.benchmarking import export as exports
+
+    if form not in FORMATS:
+        raise UsageError(f"--format {form} is none of {', '.join(FORMATS)}.")
+    with _database() as connection:
+        found = bench_names.resolve(connection, run)
+        if form == "json":
+            _write([json.dumps(exports.to_json(connection, found), indent=1), "\n"], to)
+        else:
+            lines = exports.metrics_csv if form == "csv" else exports.samples_csv
+            _write(lines(connection, found), to)
+    return 0
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote, as JSON.")],
+) -> int:
+    """Store a run that was exported, from another machine for one.
+
+    \b
+    slip bench import run.json
+    """
+    from slipstream.tasks.benchmarking import export as exports
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"{str(file)!r} cannot be read: {reason}.") from error
+    with _database() as connection:
+        found = exports.from_json(connection, text, str(file))
+    print(found.id)
+    return 0
+
+
+def delete(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="As for `slip bench show`.")],
+    force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
+) -> int:
+    """Remove a run with all its samples, after asking.
+
+    \b
+    slip bench delete 3f2a
+    """
+    from slipstream.storage import bench, bench_names
+
+    with _database() as connection:
+        found = bench_names.resolve(connection, run)
+        when = output.time_text(found.started_ns)
+        if not output.confirm(f"Remove run {found.id} ({found.suite}, {when})?", force=force):
+            return 1
+        bench.delete(connection, found.id)
+    return 0
+
+
+def tag(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="As for `slip bench show`.")],
+    name: Annotated[str, typer.Argument(metavar="TAG", help="`baseline` is kept for ever.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
+) -> int:
+    """Give a run a name; a name belongs to one run at a time.
+
+    \b
+    slip bench tag latest baseline
+    slip bench tag 3f2a v1.2
+    """
+    from slipstream.storage import bench, bench_names
+
+    with _database() as connection:
+        found = bench_names.resolve(connection, run)
+        if name == bench_names.BASELINE:
+            bench.set_baseline(connection, found.id, not remove)
+        elif not remove:
+            bench_names.check_tag(name)
+            bench.add_tag(connection, found.id, name)
+        elif name not in bench.tags(connection, found.id):
+            raise NotFoundError(f"Run {found.id} has no tag {name}.")
+        else:
+            bench.remove_tag(connection, name)
+    return 0
+
+
+def finished(home: Path, run: RunRecord, tag: str, *, json: bool) -> None:
+    """Show a run that has just ended; what is too old goes."""
+    from slipstream.storage import bench, database
+    from slipstream.storage.config.load import load
+
+    with closing(database.connect(home)) as connection:
+        if tag:
+            bench.add_tag(connection, run.id, tag)
+        bench.prune(connection, load().config.bench.keep_days)
+        show_run(connection, run, json=json)
+
+
+def show_run(connection: sqlite3.Connection, run: RunRecord, *, json: bool) -> None:
+    """Print a run."""
+    from slipstream.cli import bench_view
+    from slipstream.storage import bench
+    from slipstream.tasks.benchmarking import export as exports
+
+    if json:
+        output.print_json(exports.to_json(connection, run, samples=False))
+        return
+    cells = bench.cells(connection, run.id)
+    rows = [(cell, bench.metrics(connection, cell.id)) for cell in cells]
+    state = run.state if not run.reason else f"{run.state}: {run.reason}"
+    output.note(f"run {run.id}, {run.suite}, {run.model} on {run.base_url}, {state}")
+    bench_view.table(rows)
+    found: Counter[str] = Counter()
+    for cell, metrics in rows:
+        found.update(bench.tally(connection, cell.id, "fault"))
+        sources = set(bench.tally(connection, cell.id, "source"))
+        for caution in bench_view.cautions(cell, metrics, sources):
+            output.warn(caution)
+    for line in bench_view.faults(found):
+        output.warn(line)
+
+
+@contextmanager
+def _database() -> Iterator[sqlite3.Connection]:
+    from slipstream.storage import database
+
+    home = paths.home()
+    with closing(database.connect(home)) as connection:
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise database.unusable(paths.database_path(), error) from error
+
+
+def _plain(run: RunRecord) -> dict[str, Any]:
+    told = run._asdict()
+    del told["suite_json"]
+    return told
+
+
+def _write(parts: Iterable[str], to: str) -> None:
+    if not to:
+        for part in parts:
+            print(part, end="")
+        return
+    try:
+        with open(to, "w", encoding="utf-8", newline="") as file:
+            file.writelines(parts)
+    except OSError as error:
+        raise SlipError(f"{to!r} cannot be written: {error.strerror or error}.") from error

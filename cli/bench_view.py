@@ -1,0 +1,169 @@
+"""How runs are shown: one line for each cell, what went wrong, what to be careful about."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slipstream.cli import output
+from slipstream.cli.output import Cell as Value
+from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
+from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
+
+HEADERS = (
+    "benchmark", "load", "n", "errors", "ttft p50", "p95", "itl p50", "p95", "e2e p50", "p95",
+    "req/s", "tokens/s", "goodput", "client p95",
+)  # fmt: skip
+RIGHT = " ".join(HEADERS[2:])
+WITHHELD = "withheld"
+LIVE, LINES = 0.2, 5.0  # seconds between two updates, in a terminal and elsewhere
+HIGH_VARIATION = 0.3  # deviation as a share of the mean
+FIELDS = (
+    ("ttft", "p50"), ("ttft", "p95"), ("itl", "p50"), ("itl", "p95"), ("e2e", "p50"),
+    ("e2e", "p95"),
+)  # fmt: skip
+
+
+def table(rows: Sequence[tuple[CellRecord, Sequence[MetricRow]]]) -> None:
+    """Print the figures of cells; times are in ms, `client p95` is the client's own delay."""
+    output.print_table(HEADERS, [_row(cell, metrics) for cell, metrics in rows], RIGHT)
+
+
+def _row(cell: CellRecord, metrics: Sequence[MetricRow]) -> list[Value]:
+    found = by_name(metrics)
+    errors = found.get(("error_rate", "value"))
+    start: list[Value] = [
+        cell.benchmark,
+        cell.label,
+        errors.size if errors else 0,
+        f"{errors.value:.1%}" if errors and errors.value else None,
+    ]
+    if cell.withheld:
+        return [*start, WITHHELD, *[None] * (len(HEADERS) - len(start) - 1)]
+    shown: list[Value] = [number(found.get(key)) for key in FIELDS]
+    rates = ("requests", "output_tokens", "goodput")
+    shown += [number(found.get((name, "value"))) for name in rates]
+    return [*start, *shown, number(found.get(("dispatch_lag", "p95")))]
+
+
+def by_name(metrics: Sequence[MetricRow]) -> dict[tuple[str, str], MetricRow]:
+    """Figures by their name and statistic."""
+    return {(row.name, row.statistic): row for row in metrics}
+
+
+def number(row: MetricRow | None) -> str | None:
+    """A figure with as many digits as mean something."""
+    if row is None:
+        return None
+    size = abs(row.value)
+    return f"{row.value:.0f}" if size >= 1000 else f"{row.value:.1f}" if size >= 10 else (
+        f"{row.value:.2f}"
+    )  # fmt: skip
+
+
+def faults(found: Mapping[str, int]) -> list[str]:
+    """What went wrong, the most frequent first, each kind with its sentence."""
+    return [
+        f"{times} × {name}: {MEANINGS[Fault(name)].sentence}"
+        for name, times in Counter(found).most_common()
+    ]
+
+
+def cautions(cell: CellRecord, metrics: Sequence[MetricRow], sources: set[str]) -> list[str]:
+    """What to be careful about in the figures of a cell, one sentence each."""
+    found = by_name(metrics)
+    place = f"{cell.benchmark}, {cell.label}"
+    said = []
+    if cell.withheld:
+        said.append(f"{place}: {cell.withheld}")
+    for name in ("ttft", "e2e"):
+        mean, deviation = found.get((name, "mean")), found.get((name, "sd"))
+        if mean and deviation and mean.value and deviation.value / mean.value > HIGH_VARIATION:
+            share = deviation.value / mean.value
+            said.append(
+                f"{place}: {name} varies much (deviation {share:.0%} of the mean); "
+                "measure more, or see what else the machine does."
+            )
+    if "estimate" in sources:
+        said.append(f"{place}: the tokens were estimated: the server does not count them.")
+    elif "tokenizer" in sources:
+        said.append(f"{place}: the tokens were counted by a tokenizer, not by the server.")
+    return said
+
+
+def when(run: RunRecord) -> str:
+    """When a run began."""
+    return output.time_text(run.started_ns)
+
+
+class Live:
+    """What a run says while it goes on: a line that changes in a terminal, lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._every = LIVE if self._live else LINES
+        self._shown = 0
+        self._next = 0.0
+        self._started = 0.0
+        self._what = ""
+        self._first = 0
+
+    def note(self, text: str) -> None:
+        """Say what is done."""
+        self.clear()
+        output.note(text)
+
+    def begun(self, cell: Any, of: int) -> None:
+        """A cell begins."""
+        self._what = f"[{cell.position + 1}/{of}] {cell.benchmark.name} {cell.label}"
+        self._started = time.monotonic()
+        self._next = self._started + self._every
+        self._first = -1
+
+    def progress(self, how: Any) -> None:
+        """A request ended: done, left, rate, the newest times, when it will be over."""
+        now = time.monotonic()
+        if self._first < 0:
+            self._first = how.done - 1
+        if now < self._next or output.options.quiet:
+            return
+        self._next = now + self._every
+        seconds = now - self._started
+        rate = (how.done - self._first) / seconds if seconds else 0.0
+        left = (how.planned - how.done) / rate if rate else 0.0
+        parts = [f"{how.done} of {how.planned}", f"{rate:.1f}/s"]
+        if how.last.chunk_ns:
+            parts.append(f"ttft {how.last.chunk_ns[0] / 1e6:.0f} ms")
+        if how.failed:
+            parts.append(f"{how.failed} failed")
+        self._say(f"{self._what}: {', '.join(parts)}, {left:.0f} s left")
+
+    def ended(self, cell: CellRecord, metrics: Sequence[Any]) -> None:
+        """A cell ended."""
+        self.clear()
+        found = by_name([MetricRow(*metric) for metric in metrics])
+        if cell.withheld:
+            figures = "withheld"
+        else:
+            ttft, itl = number(found.get(("ttft", "p50"))), number(found.get(("itl", "p50")))
+            rate = number(found.get(("output_tokens", "value")))
+            figures = f"ttft {ttft or '-'} ms, itl {itl or '-'} ms, {rate or '-'} tokens/s"
+        reason = f" ({cell.reason})" if cell.reason else ""
+        output.note(f"{self._what}: {figures}{reason}")
+
+    def clear(self) -> None:
+        """Take the changing line away."""
+        if self._shown:
+            print(f"\r{' ' * self._shown}\r", end="", file=sys.stderr, flush=True)
+            self._shown = 0
+
+    def _say(self, text: str) -> None:
+        if not self._live:
+            output.note(text)
+            return
+        line = output.printable(f"slip: {text}")
+        print(f"\r{line.ljust(self._shown)}", end="", file=sys.stderr, flush=True)
+        self._shown = len(line)

@@ -1,0 +1,220 @@
+"""`slip bench` as the process it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slipstream.cli.main import main
+from slipstream.storage import database
+from slipstream.storage.config.settings import DEFAULTS
+from slipstream.tasks.benchmarking.simulate import process
+from slipstream.tasks.benchmarking.simulate.process import Simulated
+from slipstream.tasks.benchmarking.simulate.settings import Settings
+
+Slip = Callable[..., subprocess.CompletedProcess[str]]
+Here = Callable[..., subprocess.CompletedProcess[str]]
+QUICK = ["-s", "smoke", "-b", "latency", "-n", "12", "--output-tokens", "4"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Simulated]:
+    with process.start(Settings(ttft_ms=3, itl_ms=0.5)) as running:
+        yield running
+
+
+@pytest.fixture
+def here(home: Path, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Runs `slip` in this process, which has imported all it needs."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        status = main(list(arguments))
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, said.out, said.err)
+
+    return run
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+
+
+def test_run_alone_measures_the_simulated_server(home: Path, slip: Slip) -> None:
+    done = slip("bench", "run", "-b", "latency", "-n", "3", "--tag", "first")
+    assert done.returncode == 0, done.stderr
+    (row,) = table(done.stdout)
+    assert (row["benchmark"], row["load"], row["n"]) == ("latency", "concurrency=1", "3")
+    assert float(row["ttft p50"]) >= 50, "that is what it is set to"
+    assert "no server is named: measuring the simulated one" in done.stderr
+    assert "first" in slip("bench", "results").stdout
+
+
+def test_what_was_measured_is_shown_exported_and_imported(
+    here: Here, server: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the figures are those of numpy on the exported samples."""
+    done = here("bench", "run", "--base-url", server.base_url, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert here("bench", "show").stdout == done.stdout
+    file = tmp_path / "run.json"
+    assert here("bench", "export", "-o", str(file)).returncode == 0
+    whole = json.loads(file.read_text())
+    (cell,) = whole["cells"]
+    samples = [s for s in cell["samples"] if s["phase"] == "measured"]
+    assert len(samples) == 12
+    ttft = [s["chunk_ns"][0] / 1e6 for s in samples]
+    gaps = np.concatenate([np.diff(s["chunk_ns"]) / 1e6 for s in samples])
+    metrics = {(m["name"], m["statistic"]): m["value"] for m in cell["metrics"]}
+    assert metrics["ttft", "p95"] == pytest.approx(np.percentile(ttft, 95))
+    assert metrics["itl", "mean"] == pytest.approx(gaps.mean())
+    again = here("bench", "import", str(file))
+    assert again.returncode == 2
+    assert "is stored already" in again.stderr
+    figures = here("bench", "export", "-f", "csv").stdout
+    rows = here("bench", "export", "-f", "samples").stdout
+    monkeypatch.setenv("SLIPSTREAM_HOME", str(tmp_path / "other"))
+    assert here("bench", "import", str(file)).stdout.strip() == whole["run"]["id"]
+    assert here("bench", "export", "-f", "csv").stdout == figures
+    assert here("bench", "export", "-f", "samples").stdout == rows
+    assert len(rows.splitlines()) == 1 + 12 + 2
+    assert json.loads(here("bench", "export").stdout) == whole
+
+
+def test_runs_are_listed_tagged_and_deleted(here: Here, server: Simulated) -> None:
+    printed = here("bench", "run", "--base-url", server.base_url, *QUICK, "--json").stdout
+    identity = json.loads(printed)["run"]["id"]
+    for name in ("baseline", "v1"):
+        assert here("bench", "tag", "latest", name).returncode == 0
+    (row,) = table(here("bench", "results").stdout)
+    assert (row["run"], row["suite"], row["tags"]) == (identity, "smoke", "baseline v1")
+    (told,) = json.loads(here("bench", "results", "--json").stdout)
+    assert (told["id"], told["tags"]) == (identity, ["v1"])
+    assert here("bench", "results", "-m", "other").stdout.count("\n") == 1
+    assert json.loads(here("bench", "show", "v1", "--json").stdout)["run"]["baseline"] is True
+    assert here("bench", "tag", "v1", "baseline", "--remove").returncode == 0
+    assert here("bench", "show", "baseline").returncode == 4
+    assert here("bench", "tag", "latest", "v2", "--remove").returncode == 4
+    assert here("bench", "tag", "latest", "v1", "--remove").returncode == 0
+    assert here("bench", "tag", "latest", "no tag").returncode == 2
+    asked = here("bench", "delete", identity)
+    assert (asked.returncode, "--force" in asked.stderr) == (2, True)
+    assert here("bench", "delete", identity, "--force").returncode == 0
+    assert here("bench", "show").returncode == 4
+
+
+def test_suites_and_their_benchmarks_are_listed(here: Here) -> None:
+    assert {"smoke", "throughput"} <= {row["suite"] for row in table(here("bench", "list").stdout)}
+    assert [row["benchmark"] for row in table(here("bench", "list", "smoke").stdout)] == [
+        "latency", "sweep", "sweep", "arrivals",
+    ]  # fmt: skip
+    assert json.loads(here("bench", "list", "--schema").stdout)["title"] == "Suite"
+    assert json.loads(here("bench", "list", "smoke", "--json").stdout)["name"] == "smoke"
+    assert len(json.loads(here("bench", "list", "--json").stdout)) >= 5
+
+
+WRONG: list[tuple[list[str], int, str]] = [
+    (["run", "-s", "nothing"], 2, "There is no suite nothing"),
+    (["run", "-b", "nothing"], 2, "has no benchmark nothing; it has latency"),
+    (["run", "-c", "1,x"], 2, "--concurrency '1,x' is not a list of numbers"),
+    (["run", "-c", "0"], 2, "suite smoke: benchmarks.0.concurrency.0"),
+    (["run", "-c", "1", "--rate", "1"], 2, "either --concurrency or --rate"),
+    (["run", "--resume", "latest", "-n", "3"], 2, "give no other options"),
+    (["run", "--resume", "latest"], 4, "No run is stored yet"),
+    (["run", "--tag", "latest"], 2, "cannot be a tag"),
+    (["run", "--base-url", "ftp://x"], 2, "is no URL of a model server"),
+    (["run", "--base-url", "http://8.8.8.8/v1"], 2, "The mode local-only allows"),
+    (["run", "--tokenizer", "none.json", *QUICK], 2, "is no tokenizer.json file"),
+    (["export", "-f", "xml"], 2, "--format xml is none of"),
+    (["import", "none.json"], 2, "cannot be read"),
+    (["import", __file__], 2, "is not a run that `slip bench export` wrote"),
+    (["show"], 4, "No run is stored yet"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "status", "sentence"), WRONG, ids=lambda a: str(a)[:40])
+def test_what_is_wrong_is_one_sentence(
+    here: Here, arguments: list[str], status: int, sentence: str
+) -> None:
+    done = here("-q", "bench", *arguments)
+    assert (done.returncode, sentence in done.stderr) == (status, True), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_server_that_refuses_the_key_ends_the_run_before_it_begins(
+    home: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the key in the variable it runs, and the key is nowhere in what is kept."""
+    variable = DEFAULTS.bench.api_key_variable
+    with process.start(Settings(api_key="sesame-17", ttft_ms=1, itl_ms=0.2)) as running:
+        done = here("bench", "run", "--base-url", running.base_url, *QUICK)
+        assert done.returncode == 1
+        assert "The server does not accept the key" in done.stderr
+        assert here("bench", "show").returncode == 4
+        monkeypatch.setenv(variable, "sesame-17")
+        done = here("bench", "run", "--base-url", running.base_url, *QUICK)
+        assert done.returncode == 0, done.stderr
+    kept = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert b"sesame-17" not in kept
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.usefixtures("unmeasured")
+def test_ctrl_c_ends_a_run_soon_and_keeps_what_was_measured(
+    home: Path, here: Here, server: Simulated
+) -> None:
+    command = [sys.executable, "-m", "slipstream.cli", "bench", "run"]
+    command += ["--base-url", server.base_url, "-b", "sweep", "-c", "2", "-n", "100000"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        while not _counted(home):
+            time.sleep(0.1)
+            assert running.poll() is None
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+    assert running.returncode == 130, err
+    assert int(table(out)[0]["n"]) >= 1
+    assert "cancelled" in here("bench", "results").stdout
+
+
+def _counted(home: Path) -> int:
+    with closing(database.connect(home)) as connection:
+        rows = connection.execute("SELECT count(*) FROM bench_samples WHERE phase = 'measured'")
+        return int(rows.fetchone()[0])
+
+
+def test_a_terminal_sees_one_line_that_changes(home: Path, server: Simulated) -> None:
+    pty = pytest.importorskip("pty")
+    command = [sys.executable, "-m", "slipstream.cli", "bench", "run", "--base-url",
+               server.base_url, "-b", "sweep", "-c", "1", "-n", "250"]  # fmt: skip
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as running:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the terminal's other end is closed
+                break
+            if not part:
+                break
+            seen += part
+    os.close(ours)
+    assert running.returncode == 0, seen
+    assert b"\rslip: [1/1] sweep concurrency=1: " in seen
+    assert b" of 250" in seen
+    assert b" s left" in seen
