@@ -307,6 +307,9 @@ class TestPlaces:
             status, told, _ = ask(running, "/tokenize", {field: "a b"} | more, **key)
             assert status == (404 if bare else 200)
             assert bare or len(json.loads(told)["tokens"]) == 2
+            assert ask(running, "/health")[0] == (404 if bare else 200)
+            status, told, _ = ask(running, "/apply-template", {"messages": MESSAGES}, **key)
+            assert (status == 200) == (profile == "llama.cpp") == (b"hello" in told)
             status, told, _ = ask(running, "/v1/chat/completions", chat(model="c"), **key)
             if profile == "llama.cpp":
                 assert status == 200

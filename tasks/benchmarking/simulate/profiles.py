@@ -4,19 +4,19 @@ Facts, and where they are from (the figures after # are of GitHub):
 
 - llama.cpp: seen on its own server (build of October 2026): the first chunk has the role alone and
   comes with the first token; any model name is accepted; `timings` in the last chunk; usage of
-  /v1/completions comes on the last chunk unasked; /tokenize takes `content`; unknown paths and
-  errors are `{"error": {"code", "message", "type"}}` with a number as code; /v1/models has `meta`;
-  a connection is closed after 100 requests.
+  /v1/completions comes on the last chunk unasked; /tokenize takes `content`, and /apply-template
+  makes it of messages; unknown paths and errors are `{"error": {"code", "message", "type"}}` with a
+  number as code; /v1/models has `meta`; a connection is closed after 100 requests.
 - vLLM: errors are `{"error": {"message", "type", "param", "code"}}` with a number as code, models
   have `max_model_len` (vllm/entrypoints/openai/engine/protocol.py); reasoning is called
   `reasoning` since 0.16 (vllm-project/vllm#33402, #27755), `reasoning_content` before.
 - Ollama: each chunk has the role and content, calls come whole in one chunk, reasoning is called
   `reasoning`, the fingerprint is `fp_ollama`, errors have a type by status and no code
   (openai/openai.go); every call of a stream may have index 0 (ollama/ollama#15457); the usage chunk
-  comes when asked for (ollama/ollama#6784). No /tokenize, no /metrics.
+  comes when asked for (ollama/ollama#6784). No /tokenize, /metrics, /health.
 - LM Studio: without usage in streams in old versions (lmstudio-ai/lmstudio-bug-tracker#713, #676),
   in which the fingerprint is the model's name; models that are on disk are listed whether loaded or
-  not, more about them is in /api/v0/models. No /tokenize, no /metrics.
+  not, more about them is in /api/v0/models. No /tokenize, /metrics, /health.
 - SGLang: chunks have all fields, null where they say nothing, and `matched_stop`
   (sgl-project/sglang#6310); errors are flat, `{"object": "error", "message", "type", "code"}`
   (python/sglang/srt/entrypoints/openai/protocol.py); cached tokens are reported only on demand.
@@ -45,6 +45,7 @@ class Profile(NamedTuple):
     cached_tokens: bool = True  # usage tells them
     any_model: bool = False  # every model name is accepted
     tokenize: str = ""  # the field of /tokenize that holds the text; empty: no such endpoint
+    health: bool = True  # it has /health
     metrics: str = ""  # prefix of the names in /metrics; empty: no such endpoint
     about: str = ""  # the path at which it tells what it is; empty: none
     finish_apart: bool = True  # the finish reason comes in a chunk without content
@@ -67,6 +68,7 @@ PROFILES = {
         "",
         "library",
         about="/api/version",
+        health=False,
         fingerprint="fp_ollama",
         role_chunk=False,
         role_always=True,
@@ -79,6 +81,7 @@ PROFILES = {
         "",
         "organization_owner",
         about="/api/v0/models",
+        health=False,
         fingerprint="{model}",
         role_chunk=False,
         role_always=True,

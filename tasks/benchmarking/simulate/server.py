@@ -62,7 +62,6 @@ class Server:
         self._ready_ns = monotonic_ns() + round(settings.start_ms * 1_000_000)
         generate = self._generation.handle
         self._routes: dict[str, tuple[str, _Answer]] = {
-            "/health": ("GET", self._health),
             "/v1/models": ("GET", self._models),
             "/metrics": ("GET", self._metrics),
             "/tokenize": ("POST", self._tokenize),
@@ -72,6 +71,10 @@ class Server:
             generation.EMBEDDING: ("POST", generate),
             TRUTH: ("GET DELETE", self._tell_truth),
         }
+        if self._profile.health:
+            self._routes["/health"] = ("GET", self._health)
+        if self._profile.tokenize == "content":
+            self._routes["/apply-template"] = ("POST", self._apply_template)
         if self._profile.about:
             self._routes[self._profile.about] = ("GET", self._about)
 
@@ -151,6 +154,11 @@ class Server:
             pieces = zip(ids, split(text), strict=True)
             told["tokens"] = [{"id": number, "piece": piece} for number, piece in pieces]
         self._reply(connection, request, told)
+
+    def _apply_template(self, connection: Connection, request: Request) -> None:
+        """As llama.cpp has it: the prompt that messages make."""
+        body, _ = self._tokenizing(request)
+        self._reply(connection, request, {"prompt": answers.render(body)})
 
     def _detokenize(self, connection: Connection, request: Request) -> None:
         body, name = self._tokenizing(request)
