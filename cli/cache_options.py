@@ -229,7 +229,7 @@ def report(
     ] = None,
     by: Annotated[
         str, typer.Option("--by", help="Of operation, tier, repository, commit; with commas.")
-    ] = "operation,tier",
+    ] = "operation",
     shown_as: Annotated[
         str, typer.Option("--format", help="table, json, csv or prometheus.")
     ] = "table",

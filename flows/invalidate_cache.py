@@ -63,10 +63,18 @@ class InvalidateParameters(BaseModel):
         names = ("cache_keys", "prefix", "glob", "tag", "producer", "commit")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
+    @property
+    def label(self) -> str:
+        """What was given, as a person names it; many keys are counted."""
+        keys = self.cache_keys or []
+        named = [f"{name} {value}" for name, value in self.chosen.items() if name != "cache_keys"]
+        named += [f"{len(keys):,} keys"] if len(keys) > 1 else keys
+        return ", ".join(named)
+
 
 @task(
     name="remove-entries",
-    task_run_name="remove {parameters.chosen}",
+    task_run_name="remove {parameters.label}",
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
     retry_jitter_factor=JITTER,
@@ -82,7 +90,7 @@ async def remove(parameters: InvalidateParameters) -> dict[str, int]:
 
 @flow(
     name="invalidate-cache",
-    flow_run_name="invalidate {parameters.chosen}",
+    flow_run_name="invalidate {parameters.label}",
     persist_result=False,
     result_serializer=JsonSerializer(),
 )
@@ -100,7 +108,7 @@ async def invalidate_cache(parameters: InvalidateParameters) -> dict[str, Any]:
     report: dict[str, Any] = dict(await remove(parameters))
     if not parameters.dry_run:
         resource = {"prefect.resource.id": "slipstream.cache"}
-        emit_event(EVENT, resource=resource, payload={**parameters.chosen, **report})
+        emit_event(EVENT, resource=resource, payload={"removed": parameters.label, **report})
         if parameters.warm_again:
             report["warmed"] = await warm_cache(parameters.warm)
     return report
@@ -121,7 +129,8 @@ def _remove(parameters: InvalidateParameters) -> dict[str, int]:
         try:
             with closing(database.connect(paths.home())) as connection:
                 detail = {**parameters.chosen, "entries": removed.count}
-                audit.record(connection, ACTION, str(parameters.chosen), removed.bytes, detail)
+                detail.pop("cache_keys", None)  # there may be thousands; the subject counts them
+                audit.record(connection, ACTION, parameters.label, removed.bytes, detail)
         except (SlipError, OSError, sqlite3.Error) as error:  # it is removed all the same
             logs.warning("audit.not_written", action=ACTION, error=str(error))
     return report

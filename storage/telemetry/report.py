@@ -144,7 +144,7 @@ def report(
     end: int,
     *,
     compared: tuple[int, int] | None = None,
-    by: tuple[str, ...] = ("operation", "tier"),
+    by: tuple[str, ...] = ("operation",),
 ) -> Report:
     """Operations from `start` up to `end`, beside those of another period.
 
