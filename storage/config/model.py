@@ -59,7 +59,7 @@ DESCRIPTIONS = {
     "embeddings": "The server with an OpenAI-compatible API that turns text into vectors for "
     "`slip search`; without a URL and a model, search goes by names and words.",
     "embeddings.base_url": "Such as `http://127.0.0.1:8000/v1`; empty: none.",
-    "embeddings.model": "The model's name; `local`: the one of the extra `embeddings`.",
+    "embeddings.model": "The model's name; `local`: a small one without a server.",
     "embeddings.api_key_variable": "The environment variable that holds the server's key.",
     "embeddings.batch": "Texts in one request.",
     "telemetry": "What is recorded of each operation of the cache; it stays on this machine.",
