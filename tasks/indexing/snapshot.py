@@ -144,7 +144,7 @@ class Source:
         for path, name, data in found:
             self.missing += data is None
             yield path, name, data
-        if self.missing > before:
+        if self.missing > before == 0:  # said once
             logs.warning("index.missing", folder=self.root, contents=self.missing - before)
 
     def locate(self, path: str, files: Files) -> str:

@@ -452,3 +452,17 @@ def test_modes_of_files_are_left_alone_by_looking(folder: Path) -> None:
     (folder / "a.py").chmod(0o400)
     files(folder)
     assert stat.S_IMODE((folder / "a.py").stat().st_mode) == 0o400
+
+
+def test_a_shallow_clone_and_a_tag_are_looked_at_like_any_other(
+    folder: Path, tmp_path: Path
+) -> None:
+    scratch.commit(folder, a_py="newer\n")
+    scratch.git(folder, "tag", "-a", "v1", "-m", "one")
+    scratch.git(tmp_path, "clone", "-q", "--depth=1", "-b", "v1", f"file://{folder}", "shallow")
+    _, snapshot = look(tmp_path / "shallow")
+    assert snapshot.part == scratch.git(folder, "rev-parse", "HEAD")
+    assert files(tmp_path / "shallow") == files(folder)
+    assert look(tmp_path / "shallow", "v1")[1].part == snapshot.part
+    with pytest.raises(NotFoundError):
+        open_source(str(tmp_path / "shallow"), "v1~1")
