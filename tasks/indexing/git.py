@@ -251,8 +251,9 @@ def _overrides(repository: Repository, timeout: float) -> tuple[tuple[str, str],
     )
 
 
-def _failure(output: str, folder: str) -> GitError:
+def _failure(output: str, place: str) -> GitError:
     """What git's complaint means, and what to do about it."""
+    folder = os.path.abspath(place)
     if "not a git repository" in output:
         return GitError(f"{folder} is in no git repository.", inside=False)
     if "dubious ownership" in output or "safe.directory" in output:
