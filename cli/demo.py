@@ -103,12 +103,31 @@ def full_log(stage: Stage) -> None:
     print(f"\nNo difference in {len(direct):,} bytes and {shown.lines:,} lines.")
 
 
+def code(stage: Stage) -> None:
+    """Show that what was read once is not read again, and that nothing stale is found."""
+    if shutil.which("git"):
+        for arguments in (("init", "-q"), ("add", "."), (*NOBODY, "commit", "-qm", "First")):
+            subprocess.run(["git", *arguments], cwd=stage.project, check=True)
+    show(stage, "search", "total price", "--limit", "4")
+    say("The repository was indexed on the way. A line is added above; the answer follows:")
+    prices = stage.project / "shop" / "prices.py"
+    prompt("sed -i '1i # Checked in March.' shop/prices.py")
+    prices.write_text("# Checked in March.\n" + prices.read_text("utf-8"), encoding="utf-8")
+    show(stage, "search", "total", "--mode", "symbol", "--limit", "1")
+    say("Nothing was read on the way but the changed file, and nothing is left to be read:")
+    show(stage, "cache", "warm")
+    say("What the project is about, in 400 bytes:")
+    show(stage, "map", "--max-bytes", "400")
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("Failures first: what tools print, cut to what matters", summaries),
     ("Nothing is lost: every line can be read again", full_log),
+    ("Where it is: read once, found at once, never stale", code),
 )
 """Each capability is one function here."""
 
+NOBODY = ("-c", "user.name=demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false")
 LONG = (sys.executable, "import_list.py")
 
 

@@ -1,6 +1,6 @@
 """How far a long command is, on standard error: one line that changes, or now and then a line.
 
-Nothing is shown of what is done within a second.
+Nothing is shown of what is soon done.
 """
 
 import sys
@@ -8,9 +8,8 @@ import time
 
 from slipstream.cli import output
 
-FIRST = 1.0  # seconds before anything is shown
-LIVE = 0.1  # seconds between two updates in a terminal
-LINES = 10.0  # seconds between two lines elsewhere
+FIRST_LIVE, LIVE = 0.5, 0.1  # seconds before the first, and between two updates in a terminal
+FIRST_LINE, LINES = 3.0, 10.0  # the same for lines elsewhere
 
 
 class Progress:
@@ -25,13 +24,15 @@ class Progress:
         self._what = what
         self._unit = unit
         self._live = sys.stderr.isatty()
-        self._next = time.monotonic() + FIRST
+        self._next = time.monotonic() + (FIRST_LIVE if self._live else FIRST_LINE)
         self._shown = 0  # characters of the line that stands there
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far it is; a total of 0 is not known."""
         now = time.monotonic()
         if now < self._next or output.options.quiet:
+            return
+        if done == total and not self._live:
             return
         of = f" of {total:,}" if total else ""
         line = f"slip: {self._what}: {done:,}{of} {self._unit}"

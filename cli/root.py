@@ -18,6 +18,7 @@ What a tool prints is cut to what matters, failures first; every line of the ful
   slip run -- pytest -q            run a command, show its summary, keep its log
   slip summarize build.log         summarise a file, or standard input with -
   slip log last --lines 100:140    read lines of the full log again
+  slip search "parse header"       find definitions and lines in a repository
   slip doctor                      check the installation
 """
 

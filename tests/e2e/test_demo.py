@@ -33,8 +33,10 @@ def test_the_demo_shows_summaries_and_the_full_log_and_leaves_nothing(
         "AssertionError: 0.15000000000000002 != 0.14",
         " --lines 9336:9338",
         "No difference in ",
+        "shop/prices.py:11: def total(items, country):  [function, lines 11-12]",
+        "shop/prices.py:10: ",
     ):
         assert shown in text
     headings = [line for line in text.splitlines() if line.startswith("━━ ")]
-    assert len(headings) == 2
+    assert len(headings) == 3
     assert {len(heading) for heading in headings} == {80}

@@ -39,7 +39,7 @@ def test_elsewhere_there_are_few_lines(
     assert capsys.readouterr().err.splitlines() == [
         "slip: indexing: 1,000 of 5,000 files",
         "slip: indexing: 4,000 of 5,000 files",
-    ]
+    ]  # and not that all of it is done
 
 
 def test_a_terminal_has_one_line_that_is_taken_away(
