@@ -167,13 +167,19 @@ def _cache(name: str) -> Check:
         disk = store.stats().disk
         usable, warnings = store.disk.usable(), store.warnings
         folder, limit = store.folder, store.limits.max_bytes
-    found = f"{disk.entries:,} entries, {output.bytes_text(disk.size)} of {output.bytes_text(limit)}"
+    found = (
+        f"{disk.entries:,} entries, {output.bytes_text(disk.size)} of {output.bytes_text(limit)}"
+    )
     if warnings or not usable:
         said = "; ".join(warnings) or f"{folder} cannot be used"
-        return Check(name, "warning", said, f"remove {folder}: it is made anew, and nothing is lost")
+        return Check(
+            name, "warning", said, f"remove {folder}: it is made anew, and nothing is lost"
+        )
     if disk.damaged:
         mend = f"look at the disk; then remove {folder}/damaged-*"
-        return Check(name, "warning", f"{found}; {disk.damaged} damaged or older ones set aside", mend)
+        return Check(
+            name, "warning", f"{found}; {disk.damaged} damaged or older ones set aside", mend
+        )
     if disk.file_bytes > 2 * limit:
         taken = output.bytes_text(disk.file_bytes)
         return Check(name, "warning", f"{found}, {taken} on disk", "slip cache clear --expired")
