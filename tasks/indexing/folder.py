@@ -42,7 +42,7 @@ def names(root: str, below: str = "") -> dict[str, str]:
             unreadable += 1
         if len(found) > MAX_FILES:
             raise UsageError(
-                f"{root} holds more than {MAX_FILES} files and is in no git repository; "
+                f"{root} holds more than {MAX_FILES} files, and no git tells which of them count; "
                 "name a smaller folder, or put it under git."
             )
     if unreadable:

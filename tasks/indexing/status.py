@@ -3,7 +3,9 @@
 A file counts as it is in the worktree. Where that is what was staged, git has its name already;
 else its bytes are named here, as they are: no filter, no line ends turned. A file that git calls
 unchanged is the blob of the commit, even where its bytes in the worktree are other ones (line ends,
-filters, `assume-unchanged`), and one that a sparse checkout leaves out is not deleted.
+filters, `assume-unchanged`), and one that a sparse checkout leaves out is not deleted. What git
+overlooks is overlooked: an edit of the same size, within the second in which the file was staged,
+after which somebody set the file's time back to before that.
 """
 
 import os

@@ -51,6 +51,7 @@ class Plan(NamedTuple):
     Attributes:
         snapshot: The state to index.
         files: Its files.
+        exact: Key of the segment of just these files.
         base: Key of the nearest segment; empty: a new one is to be built.
         missing: Contents that the cache has nothing of, one for each key.
         skipped: Files that are not read because of their paths, of those that the base lacks.
@@ -58,6 +59,7 @@ class Plan(NamedTuple):
 
     snapshot: Snapshot
     files: Files
+    exact: str
     base: str
     missing: list[Wanted]
     skipped: Mapping[str, SkipReason]
@@ -139,7 +141,8 @@ def plan(source: Source, snapshot: Snapshot, store: "CacheStore") -> Plan:
     """
     files = source.files(snapshot, store)
     limit = load().config.index.max_file_bytes
-    base, old = _nearest(files, snapshot, store, limit)
+    exact = artefacts.segment_key(files, limit)
+    base, old = _nearest(files, exact, snapshot, store, limit)
     new = [path for path, content in files.items() if old.get(path) != content]
     gone = sum(path not in files for path in old)
     if len(new) + gone > max(FEW, SHARE * len(files)):
@@ -152,7 +155,7 @@ def plan(source: Source, snapshot: Snapshot, store: "CacheStore") -> Plan:
             skipped[path] = each
         elif each.key not in missing and not store.exists(each.key):
             missing[each.key] = each
-    return Plan(snapshot, files, base, list(missing.values()), skipped)
+    return Plan(snapshot, files, exact, base, list(missing.values()), skipped)
 
 
 def index_batch(
@@ -192,11 +195,12 @@ def publish(source: Source, planned: Plan, report: Report, store: "CacheStore") 
         store: The cache.
     """
     limit = load().config.index.max_file_bytes
-    lost = report.missing
-    files = {p: c for p, c in planned.files.items() if c not in lost} if lost else planned.files
+    lost, files, exact = report.missing, planned.files, planned.exact
+    if lost:
+        files = {path: name for path, name in files.items() if name not in lost}
+        exact = artefacts.segment_key(files, limit)
     lookup = _Lookup(source, files, report.made, store, limit)
     producer = artefacts.segment_producer(limit)
-    exact = artefacts.segment_key(files, limit)
     key = exact if store.exists(exact) else planned.base or exact
 
     def kept(some: Files, artefact: view.Artefact) -> bytes | memoryview:
@@ -242,19 +246,25 @@ class _Work:
 
     def contents(self, source: Source, wanted: list[Wanted]) -> Iterator[tuple[Wanted, str, bytes]]:
         """Read contents, those left out that another process has parsed meanwhile."""
-        for start in range(0, len(wanted), BATCH):
-            group = wanted[start : start + BATCH]
-            left = {each.path: each for each in group if not self._store.exists(each.key)}
-            self._done += len(group) - len(left)
-            pairs = [(each.path, each.content) for each in left.values()]
-            for path, content, data in source.read(pairs, self._max_bytes + 1):
-                if data is None:
-                    self._missing.add(content)
+        left: dict[str, Wanted] = {}
+
+        def pairs() -> Iterator[tuple[str, str]]:
+            for each in wanted:  # taken a few at a time
+                if self._store.exists(each.key):
                     self._done += 1
-                elif len(data) > self._max_bytes:
-                    self.keep(left[path], artefacts.too_large(path))
                 else:
-                    yield left[path], language.of(path, data[: language.HEAD]), data
+                    left[each.path] = each
+                    yield each.path, each.content
+
+        for path, content, data in source.read(pairs(), self._max_bytes + 1):
+            each = left.pop(path)
+            if data is None:
+                self._missing.add(content)
+                self._done += 1
+            elif len(data) > self._max_bytes:
+                self.keep(each, artefacts.too_large(path))
+            else:
+                yield each, language.of(path, data[: language.HEAD]), data
 
     def keep(self, each: Wanted, packed: bytes) -> None:
         """Store what was read from a content."""
@@ -312,10 +322,9 @@ class _Lookup:
 
 
 def _nearest(
-    files: Files, snapshot: Snapshot, store: "CacheStore", max_bytes: int
+    files: Files, exact: str, snapshot: Snapshot, store: "CacheStore", max_bytes: int
 ) -> tuple[str, Files]:
     """The key and the files of the segment that differs least from files; none: empty."""
-    exact = artefacts.segment_key(files, max_bytes)
     if store.exists(exact):
         return exact, files
     producer = artefacts.segment_producer(max_bytes)
