@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slipstream.storage import logs
 from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.indexing import artefacts, embed, keys, pack, warm
@@ -205,5 +206,11 @@ def _chunks(batch: Batch, store: "CacheStore") -> Iterator[tuple[str, str, Seque
     """Path, content name and chunks of each content that was read."""
     for each in batch.wanted:
         packed = store.get(each.key)
-        if packed is not None:
-            yield each.path, each.content, pack.unpack(packed).chunks
+        if packed is None:
+            continue
+        try:
+            chunks = pack.unpack(packed).chunks
+        except ValueError as error:
+            logs.warning("index.artefact-unreadable", key=each.key, why=str(error))
+            continue
+        yield each.path, each.content, chunks

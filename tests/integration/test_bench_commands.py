@@ -20,13 +20,14 @@ import pytest
 from slipstream.cli.main import main
 from slipstream.storage import database
 from slipstream.storage.config.settings import DEFAULTS
+from slipstream.tasks.benchmarking import calibrate
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.process import Simulated
 from slipstream.tasks.benchmarking.simulate.settings import Settings
 
 Slip = Callable[..., subprocess.CompletedProcess[str]]
 Here = Callable[..., subprocess.CompletedProcess[str]]
-QUICK = ["-s", "smoke", "-b", "latency", "-n", "12", "--output-tokens", "4"]
+QUICK = ["-s", "smoke", "-b", "latency", "-n", "12", "--output-tokens", "4", "--no-calibrate"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def test_run_alone_measures_the_simulated_server(home: Path, slip: Slip) -> None:
-    done = slip("bench", "run", "-b", "latency", "-n", "3", "--tag", "first")
+    done = slip("bench", "run", "-b", "latency", "-n", "3", "--tag", "first", "--no-calibrate")
     assert done.returncode == 0, done.stderr
     (row,) = table(done.stdout)
     assert (row["benchmark"], row["load"], row["n"]) == ("latency", "concurrency=1", "3")
@@ -125,6 +126,47 @@ def test_suites_and_their_benchmarks_are_listed(here: Here) -> None:
     assert len(json.loads(here("bench", "list", "--json").stdout)) >= 5
 
 
+def test_figures_that_the_client_cannot_time_are_withheld(
+    here: Here, server: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is proven is kept; the reason stands beside what is withheld."""
+    monkeypatch.setattr(calibrate, "FEWEST", 3)
+    monkeypatch.setattr(calibrate, "TTFT_MS", 2)
+    monkeypatch.setattr(calibrate, "ITL_MS", 0.5)
+    command = ["bench", "run", "--base-url", server.base_url, *QUICK[:-1]]
+    monkeypatch.setattr(calibrate, "WITHIN", 1e9)
+    done = here(*command)
+    assert "calibrating this machine's client for 1 streams" in done.stderr
+    assert float(table(done.stdout)[0]["ttft p50"]) > 0
+    done = here(*command)
+    assert "calibrating" not in done.stderr
+    monkeypatch.setattr(calibrate, "WITHIN", -1.0)
+    done = here(*command)
+    (row,) = table(done.stdout)
+    assert (row["ttft p50"], row["itl p50"], row["n"]) == ("withheld", "", "12")
+    assert "figures are withheld: on this machine the client times 1 streams only" in done.stderr
+    (cell,) = json.loads(here("bench", "export").stdout)["cells"]
+    assert "ttft" not in {metric["name"] for metric in cell["metrics"]}
+    assert len(cell["samples"]) == 14, "what was measured is kept all the same"
+
+
+def test_calibrating_shows_what_the_client_can_time(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "FEWEST", 3)
+    monkeypatch.setattr(calibrate, "LADDER", (1, 2, 3))
+    monkeypatch.setattr(calibrate, "WITHIN", 1e9)
+    done = here("bench", "calibrate")
+    assert [row["load"] for row in table(done.stdout)[:3]] == [
+        "1 streams", "2 streams", "3 streams",
+    ]  # fmt: skip
+    assert "shortest measurable: ttft" in done.stdout
+    monkeypatch.setattr(calibrate, "WITHIN", -1.0)
+    told = json.loads(here("bench", "calibrate", "--json").stdout)
+    assert {point["slots"]: point["proven"] for point in told["points"]}[1] is False
+    assert 0 <= told["floor"]["itl_ms"] < told["floor"]["ttft_ms"]
+
+
 WRONG: list[tuple[list[str], int, str]] = [
     (["run", "-s", "nothing"], 2, "There is no suite nothing"),
     (["run", "-b", "nothing"], 2, "has no benchmark nothing; it has latency"),
@@ -178,6 +220,7 @@ def test_ctrl_c_ends_a_run_soon_and_keeps_what_was_measured(
 ) -> None:
     command = [sys.executable, "-m", "slipstream.cli", "bench", "run"]
     command += ["--base-url", server.base_url, "-b", "sweep", "-c", "2", "-n", "100000"]
+    command += ["--no-calibrate"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as running:
@@ -200,7 +243,8 @@ def _counted(home: Path) -> int:
 def test_a_terminal_sees_one_line_that_changes(home: Path, server: Simulated) -> None:
     pty = pytest.importorskip("pty")
     command = [sys.executable, "-m", "slipstream.cli", "bench", "run", "--base-url",
-               server.base_url, "-b", "sweep", "-c", "1", "-n", "250"]  # fmt: skip
+               server.base_url, "-b", "sweep", "-c", "1", "-n", "250",
+               "--no-calibrate"]  # fmt: skip
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as running:
         os.close(theirs)

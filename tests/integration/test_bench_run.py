@@ -253,11 +253,17 @@ def test_withheld_figures_have_their_reason(home: Path, server: Simulated) -> No
     how = options(server.base_url)
     what = suite({"concurrency": [1, 2], "iterations": 3})
 
-    async def limit(cell: Any) -> str:
+    async def limit(cell: Any, _clients: Any) -> str:
         return "too many" if cell.slots == 2 else ""
 
     run = asyncio.run(runs.measure(home, runs.begin(home, what, how), how, limit=limit))
-    assert [c.withheld for c in cells(home, run.id)] == ["", "too many"]
+    first, second = cells(home, run.id)
+    assert (first.withheld, second.withheld) == ("", "too many")
+    assert ("ttft", "p50") in figures(home, first.id)
+    assert {name for name, _ in figures(home, second.id)} == {
+        "error_rate", "dispatch_lag", "loop_lag", "prompt_tokens", "cached_tokens",
+        "completion_tokens",
+    }  # fmt: skip
 
 
 def test_prompts_are_estimated_where_the_server_does_not_count(home: Path) -> None:

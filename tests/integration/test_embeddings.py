@@ -276,6 +276,7 @@ def test_a_content_that_cannot_be_read_is_counted(
     lost = scratch.blob(folder, "music.py")
     (folder / "music.py").unlink()
     (folder / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    store.set(batch.wanted[0].key, b"no artefact")
     report = batches.embed_batch(batch, origin, store, size, 8)
     assert report["missing"] == 1
     assert report["chunks"] > 1

@@ -21,6 +21,7 @@ import pytest
 from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 from slipstream.tasks.benchmarking import local_server
 from slipstream.tasks.benchmarking.local_server import LocalServer
+from tests.conftest import Slip
 
 pytest.importorskip("xllamacpp", reason="llama.cpp's server is not installed: `make llm`")
 try:
@@ -157,3 +158,16 @@ def test_a_file_that_is_no_model_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"GGUF" + b"nonsense" * 100)
     with pytest.raises(SlipError, match="did not start"):
         local_server.serve(LocalServer(model=str(tmp_path / "x.gguf")), lambda url, name: None)
+
+
+def test_the_harness_measures_it(server: tuple[str, str], home: Path, slip: Slip) -> None:
+    """End to end: found, asked, each token counted, the figures printed."""
+    arguments = ["--base-url", server[0], "--suite", "smoke", "--benchmark", "latency"]
+    arguments += ["--iterations", "2", "--warmup", "0", "--prompt-tokens", "20"]
+    arguments += ["--output-tokens", "4", "--no-calibrate", "--json"]
+    done = slip("bench", "run", *arguments, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert server[1] in done.stdout
+    exported = slip("bench", "export", "latest")
+    assert exported.returncode == 0, exported.stderr
+    assert "llama.cpp" in exported.stdout

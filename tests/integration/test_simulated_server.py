@@ -337,6 +337,12 @@ class TestPlaces:
             ("/v1/chat/completions", {"model": "simulated"}, 400),
             ("/v1/chat/completions", {"model": "other"}, 404),
             ("/v1/chat/completions", {"model": "simulated", "messages": MESSAGES, "n": 2}, 400),
+            (
+                "/v1/chat/completions",
+                chat(tools=[{"function": {"name": "f", "parameters": 5}}]),
+                400,
+            ),
+            ("/v1/chat/completions", chat(tools=7), 400),
             ("/v1/embeddings", {"model": "simulated", "input": []}, 400),
             ("/v1/embeddings", {"model": "simulated", "input": "a", "dimensions": -1}, 400),
             ("/slipstream/truth?since=x", None, 400),
@@ -616,6 +622,10 @@ class TestTruth:
             assert [t["finish"] for t in running.truth()] == ["gone", "gone", "length"]
 
     def test_requests_may_be_sent_before_answers_have_come(self, server: Simulated) -> None:
+        health = b"GET /health HTTP/1.1\r\nHost: a\r\n"
+        many = health + b"\r\n"
+        answers = raw(server, many * 3000 + health + b"Connection: close\r\n\r\n")
+        assert answers.count(b"HTTP/1.1 200 OK") == 3001
         last = post(chat(max_tokens=3), Connection="close")
         answers = raw(server, post(chat(max_tokens=2)) + post(chat(stream=True)) + last)
         found = [answers.find(part) for part in (b'"completion_tokens": 2', b"[DONE]")]

@@ -76,6 +76,7 @@ class Run:
             mine = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
             self.name = run.name
             self.tasks = client.read_task_runs(flow_run_filter=mine, limit=200)
+            self.artifacts = client.read_artifacts(flow_run_filter=mine)
 
     def states(self, task: str) -> dict[str, str]:
         """The state of each of its task runs whose name begins so."""
@@ -105,6 +106,9 @@ def test_a_second_run_finds_its_tasks_cached_and_only_what_is_gone_is_done_again
     names = {f"index {n}/4 of work@{head[:12]}" for n in range(1, 5)}
     assert first.states("index") == dict.fromkeys(names, "Completed")
     assert {tag for run in first.tasks for tag in run.tags} == {"slipstream-index"}
+    [table] = first.artifacts
+    figures = {row["figure"]: row["value"] for row in json.loads(str(table.data))}
+    assert (figures["files"], figures["cache entries"]) == (40, store().count())
 
     assert run_warm(parameters)["parsed"] == 0
     assert Run().states("index") == dict.fromkeys(names, "Cached")
