@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slipstream.storage import paths
 from slipstream.storage.cache.data import (
@@ -26,8 +27,10 @@ from slipstream.storage.cache.data import (
 )
 from slipstream.storage.cache.store import CacheStore
 from slipstream.storage.cache.typed import AsyncCache, Cache, Codec, json_codec, msgpack_codec
-from slipstream.storage.config.settings import CacheLimits
 from slipstream.storage.errors import SlipError
+
+if TYPE_CHECKING:
+    from slipstream.storage.config.settings import CacheLimits
 
 __all__ = [
     "AsyncCache",
@@ -50,7 +53,7 @@ __all__ = [
 
 def open_cache(
     home: Path | None = None,
-    limits: CacheLimits | None = None,
+    limits: "CacheLimits | None" = None,
     clock: Callable[[], int] = time.time_ns,
 ) -> CacheStore:
     """The cache below the data folder. It never raises: one that cannot be used finds nothing.
@@ -72,10 +75,12 @@ def open_cache(
     return store
 
 
-def _configured() -> CacheLimits:
+def _configured() -> "CacheLimits":
     from slipstream.storage.config.load import load
 
     try:
         return load().config.cache
     except SlipError:
+        from slipstream.storage.config.settings import CacheLimits
+
         return CacheLimits()

@@ -3,7 +3,6 @@
 A prefix is a range of keys: it is found without reading a value, and no character of it is special.
 """
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterable
@@ -50,8 +49,7 @@ def choose(
             parts.append(_range("{key}", literal))
         parts.append(("{key} GLOB ?", (glob,)))
     if keys is not None:
-        listed = json.dumps([key for key in keys if _storable(key)])
-        parts.append(("{key} IN (SELECT value FROM json_each(?))", (listed,)))
+        parts.append(("{key} IN (SELECT value FROM json_each(?))", (json_list(keys),)))
     on_keys = len(parts)
     if tag is not None:
         parts.append(("key IN (SELECT key FROM tags WHERE tag = ?)", (tag,)))
@@ -120,6 +118,13 @@ def _above(prefix: str) -> str | None:
             return prefix[:-1] + chr(0xE000 if 0xD800 <= last <= 0xDFFF else last)
         prefix = prefix[:-1]
     return None
+
+
+def json_list(keys: Iterable[str]) -> str:
+    """The keys as SQLite's `json_each` takes them."""
+    import json
+
+    return json.dumps([key for key in keys if _storable(key)])
 
 
 def _storable(key: str) -> bool:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from slipstream.storage import logs
 from slipstream.storage.cache import rows, values
@@ -20,15 +20,17 @@ from slipstream.storage.cache.generation import EPOCH, WRITES, slots_of
 from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.rows import AHEAD_NS, READ
 from slipstream.storage.cache.values import checksum
-from slipstream.storage.config.settings import CacheLimits
 from slipstream.storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from slipstream.storage.config.settings import CacheLimits
 
 T = TypeVar("T")
 FAULTS = (Busy, OSError, sqlite3.Error, StorageError)
 
 CHECKED_NS = 10**9  # after which it is looked whether the database is still the one that was opened
 RETRY_SECONDS = 10.0  # after a fault, until which there is no cache, or nothing is written
-NOTED_NS = 60 * 10**9  # a use is written when the one that is written is older than this
+NOTED_NS = 600 * 10**9  # a use is written when the one that is written is older than this
 DUE = 512  # uses that are written together
 RECENT = 4096  # newer uses that are remembered for the next eviction
 SLIDES = 64  # a hit prolongs a sliding entry when more than one part in so many of its time is gone
@@ -172,7 +174,7 @@ class Disk:
                         return default
         return default
 
-    def must_weigh(self, size: int, limits: CacheLimits) -> bool:
+    def must_weigh(self, size: int, limits: "CacheLimits") -> bool:
         """Whether so much was stored without a look at the limits that one is due.
 
         A look costs a tenth of a `set`, and this process's part of a batch is little to be above.
@@ -196,7 +198,9 @@ class Disk:
             due |= self._recent
             self._recent = {}
         if due:
-            self.write((), lambda database: rows.write_accesses(database.connection, due), None)
+            slack = NOTED_NS // 2  # another process may have written it just now
+
+            self.write((), lambda base: rows.write_accesses(base.connection, due, slack), None)
 
     def take_accesses(self) -> dict[str, int]:
         """What was used and is not written yet, for a caller that is about to evict."""

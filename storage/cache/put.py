@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import Item
@@ -10,8 +10,10 @@ from slipstream.storage.cache.database import Database
 from slipstream.storage.cache.disk import Disk
 from slipstream.storage.cache.evict import evict
 from slipstream.storage.cache.generation import slots_of
-from slipstream.storage.config.settings import CacheLimits
 from slipstream.storage.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from slipstream.storage.config.settings import CacheLimits
 
 KEY_CHARACTERS = 256
 SECOND_NS = 10**9
@@ -51,7 +53,7 @@ def nanoseconds(seconds: float) -> int:
     return rows.NEVER if seconds * SECOND_NS >= rows.NEVER else max(1, int(seconds * SECOND_NS))
 
 
-def time_to_live(ttl: float | None, limits: CacheLimits) -> int:
+def time_to_live(ttl: float | None, limits: "CacheLimits") -> int:
     """In nanoseconds, as asked for or as configured.
 
     Raises:
@@ -60,7 +62,9 @@ def time_to_live(ttl: float | None, limits: CacheLimits) -> int:
     return nanoseconds(limits.ttl_days * DAY_SECONDS if ttl is None else ttl)
 
 
-def prepare_all(disk: Disk, items: Iterable[Item], now: int, limits: CacheLimits) -> list[Prepared]:
+def prepare_all(
+    disk: Disk, items: Iterable[Item], now: int, limits: "CacheLimits"
+) -> list[Prepared]:
     """Make rows of all items that can be stored; of the others it is told why they cannot.
 
     Raises:
@@ -120,7 +124,7 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name)) if names else ()
 
 
-def put(disk: Disk, prepared: list[Prepared], now: int, limits: CacheLimits) -> Thrown | None:
+def put(disk: Disk, prepared: list[Prepared], now: int, limits: "CacheLimits") -> Thrown | None:
     """Write rows in one transaction, and throw out what is too much then.
 
     Returns:

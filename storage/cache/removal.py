@@ -1,6 +1,5 @@
 """Removing many entries, a few in each transaction, so that others can work meanwhile."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 
 from slipstream.storage.cache import choose, rows
@@ -51,7 +50,7 @@ def remove(
 
 def count(disk: Disk, choice: choose.Choice, cascade: bool) -> tuple[int, int]:
     """Entries and bytes that `remove` would remove."""
-    keys = json.dumps(_keys(disk, choice, cascade))
+    keys = choose.json_list(_keys(disk, choice, cascade))
     return disk.read(
         lambda connection: connection.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM entries"

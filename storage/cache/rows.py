@@ -123,11 +123,13 @@ def drop_files(connection: sqlite3.Connection, folder: Path, names: Iterable[str
     return size
 
 
-def write_accesses(connection: sqlite3.Connection, accesses: dict[str, int]) -> None:
-    """Write when entries were last used."""
+def write_accesses(
+    connection: sqlite3.Connection, accesses: dict[str, int], slack: int = 0
+) -> None:
+    """Write when entries were last used, where what is written is older by more than `slack`."""
     connection.executemany(
-        "UPDATE entries SET accessed_ns = ? WHERE key = ?",
-        [(at, key) for key, at in accesses.items()],
+        "UPDATE entries SET accessed_ns = ? WHERE key = ? AND accessed_ns < ?",
+        [(at, key, at - slack) for key, at in accesses.items()],
     )
 
 

@@ -31,10 +31,10 @@ from slipstream.storage.cache.disk import Disk, Loaded
 from slipstream.storage.cache.generation import ALL, slots_of
 from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.put import prepare_all, put, storable, time_to_live
-from slipstream.storage.config.settings import CacheLimits
 
 if TYPE_CHECKING:
     from slipstream.storage.cache.typed import Cache, Codec
+    from slipstream.storage.config.settings import CacheLimits
 
 V = TypeVar("V")
 Progress = Callable[[int, int], object]
@@ -62,7 +62,7 @@ class CacheStore:
     """
 
     def __init__(
-        self, folder: Path, limits: CacheLimits, clock: Callable[[], int] = time.time_ns
+        self, folder: Path, limits: "CacheLimits", clock: Callable[[], int] = time.time_ns
     ) -> None:
         """Use the cache in `folder`; it is opened when something is first looked for.
 

@@ -5,7 +5,6 @@ lock; it is removed under that lock too, when no entry names it. It is not synch
 what a loss of power leaves of it does not have its checksum, which is a miss.
 """
 
-import hashlib
 import mmap
 import os
 from itertools import count
@@ -48,6 +47,8 @@ def write(folder: Path, value: bytes | memoryview) -> tuple[str, Path]:
         OSError: It cannot be written; nothing is left.
         StorageError: The folder cannot be made.
     """
+    import hashlib
+
     name = hashlib.sha256(value).hexdigest()
     place = folder / FOLDER / f"{_NEW}{os.getpid()}-{next(_numbers)}"
     make_private(folder)
