@@ -47,6 +47,7 @@ class Connection:
         self._waiting: deque[Request] = deque()
         self._unsent: deque[tuple[bytes, array[int] | None, int]] = deque()
         self._busy = False
+        self._advancing = False
         self._closing = False  # after what is unsent
         self.closed = False
         self.answered = 0
@@ -126,8 +127,8 @@ class Connection:
             self._closing = True
             if not self._unsent:
                 self.close()
-        elif self._waiting and not self.closed:
-            self._next()
+        else:
+            self._advance()
 
     def close(self, reset: bool = False) -> None:
         """End the connection, by a reset if wanted."""
@@ -142,12 +143,19 @@ class Connection:
             else:
                 self._sock.shutdown(socket.SHUT_WR)
         self._sock.close()
+        del self._parser  # which holds this connection in turn; garbage is not collected
         if self.on_close:
             self.on_close()
 
-    def _next(self) -> None:
-        self._busy = True
-        self._handle(self, self._waiting.popleft())
+    def _advance(self) -> None:
+        """Hand on requests until one is not answered at once; a loop, since `done` calls it too."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._waiting and not (self._busy or self._closing or self.closed):
+            self._busy = True
+            self._handle(self, self._waiting.popleft())
+        self._advancing = False
 
     def _ready(self, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
@@ -171,8 +179,7 @@ class Connection:
             self.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
             self.close()
             return
-        if self._waiting and not self._busy:
-            self._next()
+        self._advance()
 
     def _flush(self) -> None:
         while self._unsent:

@@ -99,7 +99,7 @@ class Generation:
         self._truth.add(record)
         try:
             self._handle(connection, request, record, identity)
-        except (Failure, BadRequest, UsageError) as problem:
+        except Exception as problem:
             record.status = problem.status if isinstance(problem, Failure) else 400
             self._truth.done(record)
             raise

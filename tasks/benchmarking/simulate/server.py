@@ -105,6 +105,10 @@ class Server:
             reply_failure(connection, request, profile, failure)
         except (BadRequest, UsageError) as error:
             reply_failure(connection, request, profile, Failure(400, str(error)))
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            # A field of the body that nobody foresaw, such as a schema that is none.
+            words = f"The request cannot be understood ({type(error).__name__}: {error})."
+            reply_failure(connection, request, profile, Failure(400, words))
 
     def _health(self, connection: Connection, request: Request) -> None:
         self._reply(connection, request, {"status": "ok"})
