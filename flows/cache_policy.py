@@ -29,7 +29,7 @@ LOCKS = FileLocks()
 class ContentPolicy(CachePolicy):
     """Keys from what a task's result depends on, whichever commit and repository that is of.
 
-    Of two runs with one key at the same time, one computes and the other waits for its result.
+    Of two runs with one key at the same time, the second waits for the first.
 
     Attributes:
         version: Part of every key; see `VERSION`.
