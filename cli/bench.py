@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipstream.cli import bench_results, bench_serve_local, bench_simulate, output
+from slipstream.cli import (
+    bench_calibrate,
+    bench_results,
+    bench_serve_local,
+    bench_simulate,
+    output,
+)
 from slipstream.storage import paths
 from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 
 if TYPE_CHECKING:
     from slipstream.storage.bench import RunRecord
     from slipstream.storage.config.settings import Config
-    from slipstream.tasks.benchmarking.run import Options
+    from slipstream.tasks.benchmarking.run import Limit, Options
     from slipstream.tasks.benchmarking.suite import Suite
 
 INTERRUPTED = 130
@@ -118,6 +124,13 @@ def run(
     resume: Annotated[
         str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
     ] = "",
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Withhold figures that this machine's client is not proven to time.",
+        ),
+    ] = True,
     tag: Annotated[str, typer.Option("--tag", help="Give the run a name.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> int:
@@ -166,7 +179,8 @@ def run(
         if simulated:
             url = _simulated(stack)
         options = _options(config, url, "" if simulated else model, timeout, tokenizer, processes)
-        done = _measured(home, before, plan, options)
+        proof = bench_calibrate.limit_of(home, stack) if calibrate else None
+        done = _measured(home, before, plan, options, proof)
     bench_results.finished(home, done, tag, json=json)
     if done.state == "cancelled":
         return INTERRUPTED
@@ -176,7 +190,11 @@ def run(
 
 
 def _measured(
-    home: Path, before: RunRecord | None, plan: Suite | None, options: Options
+    home: Path,
+    before: RunRecord | None,
+    plan: Suite | None,
+    options: Options,
+    limit: Limit | None,
 ) -> RunRecord:
     """Run it, ending properly on Ctrl-C."""
     from slipstream.cli.bench_view import Live
@@ -198,7 +216,7 @@ def _measured(
             assert plan is not None
             new = runs.begin(home, plan, options)
         live.note(f"run {new.id}: {new.suite} on {options.target.base_url}")
-        return await runs.measure(home, new, options, watcher, cancelled)
+        return await runs.measure(home, new, options, watcher, cancelled, limit)
 
     try:
         return asyncio.run(work())
@@ -262,6 +280,7 @@ def _changes(given: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+bench_calibrate.register(app)
 bench_results.register(app)
 bench_simulate.register(app)
 bench_serve_local.register(app)

@@ -8,10 +8,10 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from slipstream.storage import bench, database
 from slipstream.storage.bench import CellRecord, RunRecord
@@ -23,6 +23,7 @@ from slipstream.tasks.benchmarking import environment, keep, metrics, statistics
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.build import Builder
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
+from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.exchange import Waits
 from slipstream.tasks.benchmarking.model import Metric, Sample, Source
 from slipstream.tasks.benchmarking.prompts import Prompts, from_file
@@ -74,6 +75,10 @@ class Watcher(NamedTuple):
 
 
 QUIET = Watcher()
+Limit: TypeAlias = Callable[[Cell, Clients], Awaitable[str]]
+"""Says why the figures of a cell would be the client's own; empty: they would not."""
+SOUND = frozenset({"error_rate", "dispatch_lag", *metrics.COUNTS})
+"""Metrics that are sound whatever the client can time."""
 
 
 @contextmanager
@@ -127,7 +132,7 @@ async def measure(
     options: Options,
     watcher: Watcher = QUIET,
     cancelled: asyncio.Event | None = None,
-    limit: Callable[[Cell], Any] | None = None,
+    limit: Limit | None = None,
 ) -> RunRecord:
     """Measure what of a run is not there yet.
 
@@ -137,7 +142,7 @@ async def measure(
         options: How.
         watcher: Is told how it goes.
         cancelled: Set by somebody else to end within a second, keeping what was measured.
-        limit: Awaited before each cell; says why its figures would be the client's, or nothing.
+        limit: Awaited before each cell.
 
     Returns:
         The run as it was saved last.
@@ -159,7 +164,7 @@ async def _measure(
     options: Options,
     watcher: Watcher,
     stop: asyncio.Event,
-    limit: Callable[[Cell], Any] | None,
+    limit: Limit | None,
 ) -> RunRecord:
     suite = suites.parse(run.suite_json, f"run {run.id}")
     started = await processes.start(options.processes or 1)  # while the server is looked at
@@ -186,7 +191,7 @@ async def _measure(
             record = known.get(cell.position)
             if record and record.state == "done":
                 continue
-            withheld = str(await limit(cell) or "") if limit else ""
+            withheld = await limit(cell, started) if limit else ""
             overhead = await asyncio.to_thread(_overhead, options, server, cell)
             requests = Requests(suite, cell, server, prompts, overhead)
             record = _record(cell, record, withheld)
@@ -265,6 +270,8 @@ def _finish(
     samples = [keep.to_sample(row) for row in bench.samples(connection, record.id)]
     objectives = cell.benchmark.objectives.as_metrics()
     found = metrics.compute(samples, objectives, run.seed)
+    if record.withheld:
+        found = [metric for metric in found if metric.name in SOUND]
     if ended.lags:
         lags = [lag / metrics.MS for lag in ended.lags]
         found += metrics.as_metrics("loop_lag", "ms", "lower", statistics.summarise(lags))

@@ -154,11 +154,13 @@ def test_calibrating_shows_what_the_client_can_time(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "FEWEST", 3)
-    monkeypatch.setattr(calibrate, "LADDER", (1, 2, 3))
+    monkeypatch.setattr(calibrate, "LADDER", (1, 2))
+    monkeypatch.setattr(calibrate, "TTFT_MS", 2)
+    monkeypatch.setattr(calibrate, "ITL_MS", 0.5)
     monkeypatch.setattr(calibrate, "WITHIN", 1e9)
     done = here("bench", "calibrate")
-    assert [row["load"] for row in table(done.stdout)[:3]] == [
-        "1 streams", "2 streams", "3 streams",
+    assert [row["load"] for row in table(done.stdout)[:2]] == [
+        "1 streams", "2 streams",
     ]  # fmt: skip
     assert "shortest measurable: ttft" in done.stdout
     monkeypatch.setattr(calibrate, "WITHIN", -1.0)
