@@ -8,7 +8,6 @@ from random import Random
 from time import monotonic_ns
 from typing import Any, NamedTuple
 
-from slipstream.storage.errors import UsageError
 from slipstream.tasks.benchmarking.simulate import answer as answers
 from slipstream.tasks.benchmarking.simulate import chunks, embeddings, profiles
 from slipstream.tasks.benchmarking.simulate.answer import Answer, BadRequest
