@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import scratch_git as scratch
 
+from slipstream.cli.main import main
 from slipstream.flows.launch import has_server, run_invalidate, run_warm
 from slipstream.storage import audit, database
 from slipstream.storage.cache import CacheStore
@@ -258,3 +259,23 @@ def test_whether_a_server_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     assert has_server()
     assert "task-index-files" in operations.OPERATIONS
+
+
+def test_the_commands_run_the_flows(
+    prefect_server: str,
+    home: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With `--flow`; they print what they print without it."""
+    monkeypatch.chdir(folder)
+    assert main(["cache", "warm", "--flow"]) == 0
+    assert capsys.readouterr().out.startswith("40 files of ")
+    path = next(folder.glob("m1*.py")).name
+    again = ["--flow", "--force", "--warm", "--json"]
+    assert main(["cache", "invalidate", "--path", path, *again]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["entries"] >= 2
+    assert report["warmed"]["files"] == 40
+    assert main(["cache", "invalidate", "--path", path, "--flow"]) == 2  # nobody can be asked

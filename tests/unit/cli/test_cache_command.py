@@ -14,6 +14,7 @@ from slipstream.cli import cache_commands
 from slipstream.cli.main import main
 from slipstream.cli.progress import Progress
 from slipstream.storage.cache import CacheStore, open_cache
+from tests.embedding_server import embedding_server
 from tests.unit.cli.conftest import git
 
 Printed = pytest.CaptureFixture[str]
@@ -322,6 +323,45 @@ def test_outside_git_the_state_is_a_digest(
     assert "Outside git, a digest of all files stands for the state." in capsys.readouterr().out
     assert main(["cache", "warm"]) == 0
     assert "1 files of the files as they are" in capsys.readouterr().out
+
+
+def test_chunks_are_embedded_and_found_by_meaning(
+    project: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each once; when the server does not answer, that is said, and names and words are left."""
+    with embedding_server() as server:
+        monkeypatch.setenv("SLIPSTREAM_EMBEDDINGS_BASE_URL", server.url)
+        monkeypatch.setenv("SLIPSTREAM_EMBEDDINGS_MODEL", "tiny")
+        assert main(["cache", "warm", "--embed", "--json"]) == 0
+        assert as_json(capsys)["embedded"] > 0
+        assert main(["cache", "warm", "--embed"]) == 0
+        assert " chunks have vectors.\n" in capsys.readouterr().out
+        assert main(["search", "prices with tax", "--json"]) == 0
+        assert "vector" in {way for hit in as_json(capsys)["hits"] for way in hit["why"].split("+")}
+    assert main(["search", "another question"]) in (0, 4)
+    assert "This search goes by names and words alone." in capsys.readouterr().err
+
+
+def test_contents_that_are_missing_are_counted(project: Path, capsys: Printed) -> None:
+    """As in a partial clone; what is there is searched."""
+    blob = git(project, "rev-parse", "HEAD:shop/cart.py")
+    (project / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    (project / "shop/cart.py").write_text("x = 1\n")
+    assert main(["cache", "warm", "--revision", "HEAD"]) == 0
+    assert "1 contents could not be read" in capsys.readouterr().err
+    assert main(["search", "total", "--revision", "HEAD"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("shop/prices.py:6:")
+    assert "1 contents could not be read and are not searched" in captured.err
+
+
+def test_mistakes_in_the_settings_are_said_first(
+    project: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the command goes on with the default."""
+    monkeypatch.setenv("SLIPSTREAM_CACHE_TTL_DAYS", "soon")
+    assert main(["search", "Cart"]) == 0
+    assert "slip: warning: " in capsys.readouterr().err
 
 
 def test_counters_are_reset_after_asking(project: Path, capsys: Printed) -> None:

@@ -113,3 +113,21 @@ def test_a_python_or_a_library_out_of_range(monkeypatch: pytest.MonkeyPatch) -> 
     assert doctor.CHECKS["Python"]("Python").result == "warning"
     monkeypatch.setattr(doctor, "version", lambda _name: "0.153.1")
     assert doctor.CHECKS["Prefect"]("Prefect").result == "failed"
+
+
+def test_a_cache_that_was_damaged_or_cannot_be_used(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is warned of: what cannot use it does without."""
+    folder = home / "cache"
+    folder.mkdir(parents=True)
+    (folder / "cache.db").write_bytes(b"no database" * 1000)
+    assert "set aside as damaged-1.db" in doctor.CHECKS["cache"]("cache").found
+    assert doctor.CHECKS["cache"]("cache").found.endswith("; 1 damaged or older ones set aside")
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder.write_text("in the way")
+    found = checks(capsys)[1]
+    assert found["cache"]["result"] == "warning"
+    assert found["cache"]["mend"].startswith(f"remove {folder}")

@@ -186,7 +186,8 @@ def test_a_report_stands_beside_the_period_before(connection: sqlite3.Connection
     """With the hit rate of each and the latencies of the hits."""
     some(connection)
     day = (NOW - DAY + 100, NOW + 10)
-    found = report.report(connection, *day, compared=(day[0] - DAY, day[0]))
+    by = ("operation", "tier")
+    found = report.report(connection, *day, compared=(day[0] - DAY, day[0]), by=by)
     parse, search = found.lines
     assert parse.group == ("parse", "disk")
     assert parse.now == Totals(hits=3, misses=1, sets=1, read=30, written=70)
