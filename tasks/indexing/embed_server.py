@@ -41,7 +41,7 @@ MAX_ANSWER = 256 * 1024 * 1024
 """Bytes of an answer."""
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_TOO_LONG = frozenset({400, 413, 422, 500})
+_TOO_LONG = frozenset({400, 413, 422})
 
 
 class _Refused(EndpointError):
@@ -220,7 +220,8 @@ class EmbeddingServer:
                 f"{self._server} has no model {self.model!r} or no /embeddings below "
                 f"`embeddings.base_url` (status 404{said})."
             )
-        if status in _TOO_LONG and (status != 500 or "too l" in said):
+        # llama.cpp says with status 500 that "the input is too large to process".
+        if status in _TOO_LONG or (status == 500 and "too l" in said):
             raise _Refused(f"{self._server} refuses the text (status {status}{said}).")
         if status in _BUSY:
             after = _retry_after(response.headers.get("Retry-After"))

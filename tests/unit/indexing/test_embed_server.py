@@ -162,6 +162,9 @@ def test_texts_that_are_too_long_for_the_server_are_cut(server: Server) -> None:
     long = "word " * 700
     texts = ["a b", long, "c d"]
     assert client(server).embed(texts) == [vector("a b"), vector(long[:875]), vector("c d")]
+    too_large = Failure(500, b'{"error": {"message": "input is too large to process"}}')
+    server.failures = [too_large]
+    assert client(server).embed(["a b", "c d"]) == [vector("a b"), vector("c d")]
     server.longest = 2
     with pytest.raises(EndpointError, match=r"refuses the text \(status 400: the input is too"):
         client(server).embed(["abcdef"])
