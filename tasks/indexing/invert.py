@@ -166,6 +166,8 @@ def _invert_with_numpy(sources: Sequence[Source]) -> Postings:
     hashes, ids = np.unique(every, return_inverse=True)
     times = terms_of[tokens]
     ends = np.cumsum(times)
+    if not times.any():  # tokens without a term: numbers, hashes
+        return _invert_plainly(sources)
     within = np.arange(int(ends[-1])) - np.repeat(ends - times, times)
     term = ids[np.repeat(first_of[tokens], times) + within].astype(np.uint64)
 

@@ -78,12 +78,6 @@ class View(NamedTuple):
                     yield path, chunk - first, digests[16 * chunk : 16 * chunk + 16]
 
 
-def changed(base: Segment, files: Files) -> list[str]:
-    """List the paths whose contents are not the base's: what `make` asks artefacts for."""
-    old = base.files()
-    return [path for path, content in files.items() if old.get(path) != content]
-
-
 def make(
     base: Segment | None,
     files: Files,

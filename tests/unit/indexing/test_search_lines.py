@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexed_tree import Tree
 
@@ -23,6 +23,7 @@ def rows(matcher: lines.Matcher, text: str) -> list[int]:
 TEXTS = st.text(st.sampled_from("abAB \né.*"), max_size=60)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.text(st.sampled_from("abAé. *"), min_size=1, max_size=3))
 def test_a_text_is_found_in_exactly_the_lines_that_hold_it(text: str, query: str) -> None:
     sensitive = query != query.lower() or query.upper() == query

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexed_tree import Tree
 
@@ -105,6 +105,7 @@ def plain_distance(one: str, other: str) -> int:
     return best
 
 
+@settings(deadline=None)
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5), st.integers(0, 5))
 def test_the_distance_of_names_is_that_of_the_definition(one: str, other: str, most: int) -> None:
     real, found = plain_distance(one, other), names._distance(one, other, most)

@@ -121,6 +121,7 @@ def test_both_ways_of_inverting_give_the_same(contents: dict[str, str]) -> None:
     assert list(plain.hashes) == sorted(plain.hashes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=30), st.booleans())
 def test_groups_hold_every_row_once_in_order(keys: list[int], numpy: bool) -> None:
     from array import array

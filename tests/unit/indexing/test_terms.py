@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.tasks.indexing import terms
@@ -132,12 +132,14 @@ def test_packed_terms_that_are_cut_short_are_refused() -> None:
                 terms.unpack(whole[:size])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_have_terms_that_can_be_unpacked(data: bytes) -> None:
     found = counted(terms.chunk_terms(data, [0, len(data)], [Chunk(1, 1, "", -1)], []))
     assert len(found) == 1
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_a_text_is_found_by_its_own_words(text: str) -> None:
     """Whatever is indexed from a text and whatever is looked for with it are the same terms."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -24,6 +25,7 @@ LINES = (
 )
 TEXTS = st.lists(st.sampled_from(LINES), max_size=4).map("".join)
 CHANGES = st.tuples(st.sampled_from(PATHS), st.none() | TEXTS)
+HISTORIES = int(os.environ.get("SLIPSTREAM_HISTORIES", "40"))
 QUERIES = ("alpha", "Gamma.alpha", "beta gamma", "gamma ray", "galma", "heading words", "of")
 
 
@@ -41,7 +43,7 @@ def answers(tree: Tree, seen: view.View) -> dict[str, object]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=HISTORIES, deadline=None)
 @example([("a.py", LINES[0]), ("a.py", None)], 0)
 @example([("a.py", LINES[0]), ("e.txt", LINES[4])], 1)
 @given(st.lists(CHANGES, min_size=1, max_size=10), st.integers(0, 9))
