@@ -93,7 +93,7 @@ class Entry(NamedTuple):
     created_ns: int
     expires_ns: int
     accessed_ns: int
-    """Of what is on disk: hits within ten minutes, and of other processes, may not be written yet."""
+    """As written; it may be ten minutes behind."""
     sliding_ns: int
     """How long each hit prolongs it; 0: not at all."""
     priority: int

@@ -191,15 +191,11 @@ class Disk:
                 self._unweighed = self._unweighed_bytes = 0
         return due
 
-    def write_accesses(self, recent: bool = False) -> None:
-        """Write what was used since the last time."""
+    def write_accesses(self) -> None:
+        """Write which entries were used that had not been for long."""
         due, self._due = self._due, {}
-        if recent:
-            due |= self._recent
-            self._recent = {}
         if due:
             slack = NOTED_NS // 2  # another process may have written it just now
-
             self.write((), lambda base: rows.write_accesses(base.connection, due, slack), None)
 
     def take_accesses(self) -> dict[str, int]:

@@ -85,7 +85,7 @@ def clean(disk: Disk, now: int) -> Cleaned:
     disk.write((), _forget, None)
     files = disk.write((), lambda base: _remove_orphans(disk.folder, base.connection), 0)
     files += flight.remove_left(disk.folder)
-    disk.read(_give_back, None)
+    disk.perform(lambda base: _give_back(base.connection), None)
     return Cleaned(expired, files, max(0, before - _on_disk(disk.folder)))
 
 
