@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from slipstream.storage.errors import UsageError
 from slipstream.tasks.indexing.view import Part
 
 
@@ -65,10 +66,17 @@ class Filter(NamedTuple):
 
 @lru_cache(maxsize=64)
 def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Compile a path glob. An unclosed `[` or `{` is an ordinary character."""
+    """Compile a path glob. An unclosed `[` or `{` is an ordinary character.
+
+    Raises:
+        UsageError: A range in it goes backwards.
+    """
     anchored = "/" in glob.rstrip("/")
     source = _translate(glob.removeprefix("./").strip("/")) + "(?:/.*)?" * glob.endswith("/")
-    return re.compile(source if anchored else f"(?:.*/)?{source}", re.DOTALL)
+    try:
+        return re.compile(source if anchored else f"(?:.*/)?{source}", re.DOTALL)
+    except re.error as error:
+        raise UsageError(f"The path glob {glob} is not valid: {error}.") from error
 
 
 _PIECE = re.compile(

@@ -71,7 +71,7 @@ def expression(query: str) -> Matcher:
         UsageError: It is not valid, or needs what no linear engine can do.
     """
     if not query:
-        raise UsageError("the regular expression is empty; give one")
+        raise UsageError("The regular expression is empty; give one.")
     return _pattern(query, caseless=False)
 
 
@@ -151,7 +151,9 @@ def _pattern(source: str, *, caseless: bool) -> Matcher:
     try:
         engine = compile_patterns([Pattern(source, caseless)])
     except PatternError as error:
-        raise UsageError(f"the regular expression cannot be used: {error}") from error
+        empty = "ALLOWEMPTY" in str(error)
+        why = "It matches the empty text, so every line would be a hit." if empty else error
+        raise UsageError(f"The regular expression cannot be used: {why}") from error
 
     def matcher(data: bytes) -> list[int]:
         ends: list[int] = []

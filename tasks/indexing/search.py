@@ -80,10 +80,12 @@ def search(
         root: Folder in which the files lie, if they do; it makes `text` and `regex` quicker.
 
     Raises:
-        UsageError: The query is empty, or not a regular expression that can be used.
+        UsageError: The query is empty, or not a regular expression that can be used; or the glob.
     """
     if not query.strip():
-        raise UsageError("the query is empty; give a name, some words or an expression")
+        raise UsageError("The query is empty; give a name, some words or an expression.")
+    if limit < 1 or context < 0:
+        raise UsageError("The number of hits must be above 0, that of lines around them not below.")
     only = Filter(path_glob, language, kind)
     if mode in ("text", "regex"):
         matcher = lines.substring(query) if mode == "text" else lines.expression(query)

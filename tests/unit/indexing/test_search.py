@@ -126,13 +126,20 @@ def test_expressions_are_searched_line_by_line() -> None:
 @pytest.mark.parametrize(
     ("query", "mode"),
     [("", "hybrid"), ("  ", "text"), ("(", "regex"), ("[z-a]", "regex"), (r"(a)\1", "regex"),
-     ("a(?=b)", "regex"), ("a{99999}{99999}", "regex")],
+     ("a(?=b)", "regex"), ("a{99999}{99999}", "regex"), ("a*", "regex")],
 )  # fmt: skip
 def test_what_cannot_be_searched_for_is_said_in_a_sentence(query: str, mode: str) -> None:
     with pytest.raises(UsageError) as error:
         find(query, mode=mode)
     assert "\n" not in str(error.value)
     assert str(error.value).strip()
+
+
+def test_no_hits_and_fewer_lines_than_none_cannot_be_asked_for() -> None:
+    with pytest.raises(UsageError):
+        find("Reader", limit=0)
+    with pytest.raises(UsageError):
+        find("Reader", context=-1)
 
 
 def test_an_expression_that_backtracks_for_ever_elsewhere_ends() -> None:

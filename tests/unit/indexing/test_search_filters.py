@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from slipstream.storage.errors import UsageError
 from slipstream.tasks.indexing.filters import glob_pattern
 
 
@@ -34,6 +35,11 @@ def test_a_glob_fits(glob: str, fits: list[str], fits_not: list[str]) -> None:
     pattern = glob_pattern(glob)
     assert [path for path in fits if not pattern.fullmatch(path)] == []
     assert [path for path in fits_not if pattern.fullmatch(path)] == []
+
+
+def test_a_glob_that_cannot_be_read_is_said_in_a_sentence() -> None:
+    with pytest.raises(UsageError, match=r"\[z-a\]"):
+        glob_pattern("[z-a]*.py")
 
 
 def test_a_line_feed_in_a_path_is_a_character_like_others() -> None:
