@@ -142,7 +142,7 @@ class SearchHit(NamedTuple):
         name: Scope and name of that symbol; empty: none.
         language: Of the file.
         score: Larger is better; comparable within one answer only.
-        why: What found it: `symbol`, `text`, `vector`, joined by `+`.
+        why: What found it: `symbol`, `reference`, `text`, `vector`, joined by `+`.
     """
 
     path: str
