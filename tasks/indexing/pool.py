@@ -9,6 +9,7 @@ methods of `multiprocessing` import the main module of whoever calls, which may 
 
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -29,9 +30,13 @@ Token = TypeVar("Token")
 # Up to here a process would start for longer than it works.
 SMALL_FILES = 30
 SMALL_BYTES = 300_000
+# What is parsed in the process that asks, where nothing can stop it: larger contents, and long runs
+# without a word, are what grammars take seconds and more for, 30 KB of `/*` in Python minutes.
+HARMLESS_BYTES = 32_000
+_ODD = re.compile(rb"\W{200}")
 BATCH_FILES = 16
 BATCH_BYTES = 128 * 1024
-SECONDS = 20.0  # that a batch may take; it takes a tenth of a second
+SECONDS = 10.0  # that a content may take; 1 MB of code takes half a second
 _LOOK_EVERY = 1.0  # seconds, for processes that hang
 _END_WITHIN = 2.0  # seconds, of a process that has nothing left to do
 
@@ -61,10 +66,16 @@ def parse_many(
         size += len(item[2])
         if len(first) >= SMALL_FILES or size >= SMALL_BYTES:
             break
-    else:
+    else:  # there are few: only what may break the parser goes to a process
+        odd = []
         for token, language, data in first:
-            yield token, parse.packed(language, data)
-        return
+            if _harmless(data):
+                yield token, parse.packed(language, data)
+            else:
+                odd.append((token, language, data))
+        if not odd:
+            return
+        first, workers = odd, 1
     pool: _Pool[Token] = _Pool(workers or cores())
     done = False
     try:
@@ -72,6 +83,10 @@ def parse_many(
         done = True
     finally:
         pool.close(now=not done)
+
+
+def _harmless(data: bytes) -> bool:
+    return len(data) < HARMLESS_BYTES and not _ODD.search(data)
 
 
 def cores() -> int:
@@ -92,35 +107,37 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()  # of starting against closing
         self._closed = False
-        self._since = 0.0  # monotonic, when it was asked; 0: it is idle
+        self._since = 0.0  # monotonic, when it began a content; 0: it is idle
+        self.hung = False  # why the last process ended
 
-    def ask(self, jobs: Sequence[Job]) -> list[bytes]:
-        """Have jobs done.
+    def ask(self, jobs: Sequence[Job]) -> Iterator[bytes]:
+        """Have jobs done, one after the other.
 
         Raises:
-            EOFError, OSError: It died on one of them, or was killed.
+            EOFError, OSError: It died on the job at hand, or was killed.
             _NotStartedError: There is no process to ask.
         """
         process = self._process or self._start()
         assert process.stdin
         assert process.stdout
-        self._since = time.monotonic()
         try:
             write_frame(process.stdin, msgpack.packb(jobs))
-            answers: list[bytes] = msgpack.unpackb(read_frame(process.stdout))
+            for _ in jobs:
+                self._since = time.monotonic()
+                yield read_frame(process.stdout)
         except (EOFError, OSError):
             self._end(process)
             self._process = None
             raise
         finally:
             self._since = 0.0
-        return answers
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:
             with self._lock:
                 if self._closed:
                     raise _NotStartedError
+                self.hung = False
                 process = self._process = subprocess.Popen(
                     [sys.executable, *_COMMAND],
                     stdin=subprocess.PIPE,
@@ -136,14 +153,11 @@ class _Worker:
             raise _NotStartedError from error
         return process
 
-    def hangs(self) -> bool:
-        """Whether it has worked on a batch for too long."""
-        since = self._since
-        return since > 0 and time.monotonic() - since > SECONDS
-
-    def kill(self) -> None:
-        """End the process; what it was asked fails."""
-        if process := self._process:
+    def kill_if_it_hangs(self) -> None:
+        """End the process if it has worked on one content for too long; `ask` fails then."""
+        since, process = self._since, self._process
+        if process and since and time.monotonic() - since > SECONDS:
+            self.hung = True
             process.kill()
 
     def close(self, *, now: bool) -> None:
@@ -200,8 +214,7 @@ class _Pool(Generic[Token]):
             except queue.Empty:
                 answer = None
             for worker in self._workers:
-                if worker.hangs():
-                    worker.kill()
+                worker.kill_if_it_hangs()
             if isinstance(answer, BaseException):
                 raise answer
             if answer:
@@ -225,26 +238,27 @@ class _Pool(Generic[Token]):
         except BaseException as error:  # for the thread that waits for an answer
             self._answers.put(error)
 
-    def _done(self, worker: _Worker, jobs: list[Job]) -> list[bytes]:
-        try:
-            return worker.ask(jobs)
-        except (EOFError, OSError):
-            return [self._done_alone(worker, job) for job in jobs]
-        except _NotStartedError:
-            if self._closed:
-                return []
-            logs.warning("index.no_worker", files=len(jobs))
-            return [parse.packed(*job) for job in jobs]
-
-    def _done_alone(self, worker: _Worker, job: Job) -> bytes:
-        try:
-            return worker.ask([job])[0]
-        except (EOFError, OSError):
-            language, data = job
-            logs.warning("index.parser_died", language=language, bytes=len(data))
-            return parse.packed(language, data, syntax=False)
-        except _NotStartedError:
-            return b"" if self._closed else parse.packed(*job)
+    def _done(self, worker: _Worker, jobs: Sequence[Job]) -> list[bytes]:
+        done: list[bytes] = []
+        tried = -1  # the job that a process has died on already
+        while len(done) < len(jobs) and not self._closed:
+            try:
+                for packed in worker.ask(jobs[len(done) :]):
+                    done.append(packed)
+            except (EOFError, OSError):
+                at = len(done)
+                if worker.hung or tried == at:
+                    language, data = jobs[at]
+                    logs.warning(
+                        "index.parser_died", language=language, bytes=len(data), hung=worker.hung
+                    )
+                    done.append(parse.packed(language, data, syntax=False))
+                tried = at
+            except _NotStartedError:
+                if not self._closed:
+                    logs.warning("index.no_worker", files=len(jobs) - len(done))
+                    done += [parse.packed(*job) for job in jobs[len(done) :]]
+        return done
 
 
 def _batch(items: Iterator[tuple[Token, str, bytes]]) -> tuple[list[Token], list[Job]] | None:

@@ -30,6 +30,8 @@ _HEAD_BYTES = 2000  # looked at for a signature or a docstring
 # grammar recovers from errors, each step may look at all that was read, so that steps say nothing.
 _SECONDS = 1.0
 _SECONDS_PER_MB = 2.0
+# Of a tree that is one error: a query takes the square of it, 0.5 s for 32,000.
+_ERROR_CHILDREN = 4_000
 
 _TYPES = frozenset(("class", "enum", "interface", "struct", "trait", "scope"))
 _LOCAL = ("constant", "property", "variable")
@@ -46,6 +48,7 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _SENTENCE = re.compile(r".*?[.!?](?=\s|$)|.*?[。！？]")
 _GENERIC = re.compile(r"<[^<>]*>")
 _QUOTES = b"\"'`<>"
+_CLOSING = "/*#-=~+ \t\r"
 _MARKS = "/*!#-=~+;%<>|\\ \t\r"
 
 
@@ -149,8 +152,11 @@ def _matches(grammar: _Grammar, data: bytes) -> "list[tuple[int, dict[str, list[
         tree = parser.parse(lambda at, _point: view[at:], progress_callback=too_long)
     except ValueError as error:
         raise TooHardError from error
+    root = tree.root_node
+    if root.is_error and root.child_count > _ERROR_CHILDREN:
+        raise TooHardError
     # The query is not watched: `matches` with a callback crashes in tree-sitter 0.26.1.
-    return QueryCursor(grammar.query).matches(tree.root_node)
+    return QueryCursor(grammar.query).matches(root)
 
 
 class _Open(NamedTuple):
@@ -327,7 +333,9 @@ def _comment_above(data: bytes, starts: Sequence[int], row: int, about: Descript
     else:
         return ""
     comment = data[starts[first] : starts[last + 1]].decode("utf-8", "ignore")
-    return _summary([_TAG.sub("", text).strip(_MARKS) for text in comment.split("\n")])
+    return _summary(
+        [_TAG.sub("", text).lstrip(_MARKS).rstrip(_CLOSING) for text in comment.split("\n")]
+    )
 
 
 def _summary(lines: Sequence[str]) -> str:

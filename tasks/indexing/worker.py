@@ -1,8 +1,8 @@
 """The process that parses for `pool.py`: batches in on standard input, answers out, until its end.
 
-A frame is its length, 4 bytes, and msgpack: `[[language, content], …]` comes in, `[packed, …]` goes
-out in the same order. The first frame out is empty: it is ready. It ends with its standard input,
-however its parent came to its end.
+A frame is a length, 4 bytes, and a body. In come batches, `[[language, content], …]` in msgpack;
+out goes the packed index of each content at once, so that the parent knows which one broke it. The
+first frame out is empty: it is ready. It ends with its standard input, however its parent ended.
 """
 
 import gc
@@ -50,8 +50,8 @@ def main() -> None:
         write_frame(answers, b"")
         while True:
             batch = msgpack.unpackb(read_frame(batches))
-            packed = [parse.packed(language, data) for language, data in batch]
-            write_frame(answers, msgpack.packb(packed))
+            for language, data in batch:
+                write_frame(answers, parse.packed(language, data))
     except (EOFError, BrokenPipeError):
         return
 
