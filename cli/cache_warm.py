@@ -50,10 +50,10 @@ def run(origin: Origin, *, embed: bool, flow: bool, json: bool) -> int:
 
 def described(report: dict[str, Any], seconds: float) -> str:
     """What was done, as a sentence or two."""
-    state = report["commit"][:12] or "the files as they are"
+    commit = f" of {report['commit'][:12]}" if report["commit"] else ""
     dirty = " with changes" if "-dirty" in report["part"] else ""
     text = (
-        f"{report['files']:,} files of {state}{dirty} are indexed; "
+        f"{report['files']:,} files{commit}{dirty} are indexed; "
         f"{report['parsed']:,} were parsed just now, in {seconds:.1f} s."
     )
     if skipped := report["skipped"]:

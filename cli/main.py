@@ -195,6 +195,9 @@ def _run_typer(arguments: list[str], name: str) -> int:
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
+        if error.format_message().startswith("Usage: "):  # a group without a command: its help
+            print(error.format_message(), file=sys.stderr)
+            return 2
         return _failed(f"{error.format_message()} (`slip {name} --help` shows how)", 2)
     return status if isinstance(status, int) else 0
 

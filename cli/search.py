@@ -92,9 +92,12 @@ def search(
     from slipstream.cli.progress import Progress
     from slipstream.tasks.indexing import query as index
 
+    if kind:
+        check_kind(kind)
     source, inside = index.place(folder, revision, untracked)
+    below = index.below(inside, path)
     asked = index.Question(
-        query, chosen, index.below(inside, path), lang, kind, min(limit, MOST), lines, untracked
+        query, chosen, below, _language(lang), kind, min(limit, MOST), lines, untracked
     )
     progress = Progress("indexing", "files")
     with opened() as store:
@@ -111,6 +114,42 @@ def search(
         raise NotFoundError(f"Nothing was found for {query!r}; {advice}.")
     _print(answer.hits, max_bytes, context is not None)
     return 0
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind of definition that there is none of.
+
+    Raises:
+        UsageError: It names the nearest that there is.
+    """
+    from typing import get_args
+
+    from slipstream.tasks.indexing.model import Kind
+
+    if kind not in get_args(Kind):
+        raise UsageError(f"--kind {kind!r} is none; {_nearest(kind, get_args(Kind))}")
+
+
+def _language(name: str) -> str:
+    """A language by its name or the end of its files' names, as `py`.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    from slipstream.tasks.indexing import language
+
+    if not name or name in language.NAMES:
+        return name
+    if (known := language.of(f"file.{name}")) != language.TEXT:
+        return known
+    raise UsageError(f"--lang {name!r} is not known; {_nearest(name, sorted(language.NAMES))}")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
 
 
 def _mode(mode: str | None, fixed: bool, regex: bool) -> Mode:

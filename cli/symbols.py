@@ -32,7 +32,11 @@ def symbols(file: str, *, kind: str = "", revision: str = "", json: bool = False
         UsageError: It is a folder, or outside the repository.
     """
     from slipstream.cli.cache_open import opened
+    from slipstream.cli.search import check_kind
     from slipstream.tasks.indexing import query
+
+    if kind:
+        check_kind(kind)
 
     with opened() as store:
         found = query.outline(file, store, revision)

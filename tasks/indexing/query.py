@@ -148,7 +148,7 @@ def outline(path: str, store: "CacheStore", revision: str = "") -> FileIndex:
         made = warm.index_batch(source, [wanted], store, workers=1).made
         packed = made.get(wanted.key)
     if packed is None:
-        raise NotFoundError(f"The content of {path} changed while it was read; try again.")
+        raise NotFoundError(f"{path} cannot be read, or changed while it was; try again.")
     return pack.unpack(packed)
 
 

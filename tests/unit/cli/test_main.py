@@ -152,3 +152,9 @@ def test_a_command_is_logged_with_its_status(home: Path) -> None:
     """Its name alone: arguments may hold secrets."""
     main(["config", "show"])
     assert '"command":"config","status":0' in (home / "program" / "slip.log").read_text()
+
+
+def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, as a wrong usage."""
+    assert main(["cache"]) == 2
+    assert "Commands:\n" in capsys.readouterr().err

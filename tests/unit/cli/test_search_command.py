@@ -31,6 +31,7 @@ def test_the_best_hit_comes_first_with_its_definition(capsys: Printed) -> None:
     ("arguments", "paths"),
     [
         (["add item", "--lang", "javascript"], {"web/cart.js"}),
+        (["add item", "-t", "js"], {"web/cart.js"}),
         (["parse header", "-g", "*.py"], {"shop/cart.py"}),
         (["item", "shop/prices.py"], {"shop/prices.py"}),
         (["item", "shop", "-g", "ca*"], {"shop/cart.py"}),
@@ -123,11 +124,16 @@ def test_nothing_found_is_4(capsys: Printed) -> None:
         (["search", "x", "--limit", "0"], 2, "--limit 0 must be above 0"),
         (["search", "x", "-C", "-1"], 2, "--context -1 must not be negative"),
         (["search", "-E", "("], 2, "regular expression"),
+        (["search", "x", "--kind", "klass"], 2, "did you mean class?"),
+        (["search", "x", "--lang", "pyhton"], 2, "did you mean python?"),
+        (["search", "x", "--lang", "zzz"], 2, "there are bash, c, "),
+        (["symbols", "shop/cart.py", "--kind", "x"], 2, "--kind 'x' is none; there are class,"),
         (["search", "x", "--revision", "nope"], 4, "no commit 'nope'"),
         (["search", "x", "no/such"], 4, "no/such does not exist"),
         (["symbols", "shop"], 2, "shop is a folder"),
         (["symbols", "nope.py"], 4, "nope.py does not exist"),
         (["symbols", "shop/cart.py", "--kind", "trait"], 4, "holds no trait"),
+        (["symbols", ".git/index"], 4, "cannot be read"),
         (["symbols", "shop/cart.py", "--revision", "nope"], 4, "no commit 'nope'"),
         (["map", "--tokens", "0"], 2, "--tokens 0 must be above 0"),
         (["map", "--tokens", "5", "--max-bytes", "5"], 2, "Only one of --max-bytes and --tokens"),
@@ -266,4 +272,4 @@ def test_an_empty_repository_has_nothing(
     monkeypatch.chdir(tmp_path / "empty")
     assert main(["search", "x"]) == 4
     assert main(["cache", "warm"]) == 0
-    assert capsys.readouterr().out.startswith("0 files of ")
+    assert capsys.readouterr().out.startswith("0 files are indexed; ")
