@@ -24,7 +24,7 @@ Read: TypeAlias = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str,
 Matcher: TypeAlias = Callable[[bytes], Iterable[int]]
 """Bytes → an offset in each line that matches, in order; a line may come more than once."""
 
-_UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # of byte order
 # A symbolic link's content is its target, and a pipe would wait for its writer.
 _FLAGS = ("O_RDONLY", "O_BINARY", "O_NOFOLLOW", "O_NONBLOCK")
 _READ_FLAGS = sum(getattr(os, flag, 0) for flag in _FLAGS)
@@ -90,12 +90,12 @@ def search(
     waiting = iter(pairs)
     while group := list(islice(waiting, AT_ONCE)):
         likely = [pair for pair in group if _may_match(pair[0], matcher, root)]
-        found = {path: data for path, _, data in read(likely)} if likely else {}
-        for path, _ in likely:
-            data = found.get(path)
+        found: dict[str, Matches] = {}
+        for path, _, data in read(likely) if likely else ():
             text = skip.decoded(data) if data and len(data) <= LARGEST else None
             if text and (rows := _matches(text, matcher)):
-                yield Matches(path, rows, _split(text))
+                found[path] = Matches(path, rows, _split(text))
+        yield from (found[path] for path, _ in likely if path in found)
 
 
 def _may_match(path: str, matcher: Matcher, root: str) -> bool:
@@ -125,7 +125,7 @@ def _split(text: bytes) -> list[bytes]:
 
 
 def _matches(data: bytes, matcher: Matcher) -> list[int]:
-    if data.startswith(_UTF16_OR_32):
+    if data.startswith(_MARKS):
         data = skip.decoded(data) or b""
     rows: list[int] = []
     row = counted = 0

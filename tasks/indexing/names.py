@@ -107,7 +107,7 @@ def _rows(tables: Segment, name: str, least: int) -> dict[int, int]:
     """Row of each name that fits → how well."""
     fits: dict[int, int] = {}
     lower = name.lower()
-    for fit, ways in (
+    for fit, way in (
         (EXACT, _exact),
         (OTHER_CASE, _other_case),
         (PREFIX, _prefix),
@@ -117,7 +117,7 @@ def _rows(tables: Segment, name: str, least: int) -> dict[int, int]:
     ):
         if fit > least or (fit > PREFIX and len(name) <= SHORT):
             break
-        for row in ways(tables, name, lower):
+        for row in way(tables, name, lower):
             fits.setdefault(row, fit)
     return fits
 

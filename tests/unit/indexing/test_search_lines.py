@@ -50,6 +50,14 @@ def test_files_are_read_by_name_only_where_they_may_match(tmp_path: Path) -> Non
     assert len(asked) == 11
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    tree = Tree({"a.cs": b"\xef\xbb\xbfusing System;\n"})
+    (tmp_path / "a.cs").write_bytes(tree.data["a.cs"])
+    for root in ("", str(tmp_path)):
+        found = lines.search(tree.files.items(), lines.expression("^using"), tree.read, root)
+        assert [one.rows for one in found] == [[0]]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 def test_what_is_no_plain_file_is_read_by_name(tmp_path: Path) -> None:
     tree = Tree({"link": "target", "gone": "target", "pipe": "target", "folder": "target"})
