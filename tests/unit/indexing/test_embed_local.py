@@ -78,7 +78,8 @@ def reference(weights: dict[str, Matrix], numbers: list[int]) -> Matrix:
     def norm(x: Matrix, name: str) -> Matrix:
         apart = x - x.mean(axis=1, keepdims=True)
         deviation = np.sqrt(x.var(axis=1, keepdims=True) + 1e-12)
-        return apart / deviation * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+        out: Matrix = apart / deviation * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+        return out
 
     x = np.array([
         weights["embeddings.word_embeddings.weight"][number]
