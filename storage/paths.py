@@ -65,7 +65,8 @@ def database_path() -> Path:
 def make_private(folder: Path) -> Path:
     """Make a folder that only its owner can enter, with its parents, and return it.
 
-    Parents that are missing are made the same way, as the XDG specification asks. A folder that exists is left with the permissions it has: `slip doctor` tells of wrong ones.
+    Parents that are missing are made the same way, as the XDG specification asks. A folder that
+    exists is left with the permissions it has: `slip doctor` tells of wrong ones.
 
     Raises:
         StorageError: It cannot be made, or something else stands in its place.
