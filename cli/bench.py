@@ -228,7 +228,7 @@ def _options(
     config: Config, url: str, model: str, timeout: float, tokenizer: str, processes: int
 ) -> Options:
     from slipstream.storage.config.endpoints import resolve
-    from slipstream.tasks.benchmarking.exchange import Waits
+    from slipstream.tasks.benchmarking.model import Waits
     from slipstream.tasks.benchmarking.run import Options
     from slipstream.tasks.benchmarking.target import Target
 

@@ -91,7 +91,7 @@ async def _ladder(home: Path, processes: int) -> Known:
 @asynccontextmanager
 async def _clients(number: int) -> AsyncIterator[Clients]:
     from slipstream.tasks.benchmarking import clients
-    from slipstream.tasks.benchmarking.exchange import Waits
+    from slipstream.tasks.benchmarking.model import Waits
 
     started = await clients.start(number)
     try:

@@ -92,6 +92,7 @@ def remove(
         progress = Progress("removing", "entries")
         try:
             done = store.remove(**options, progress=progress)
+            store.clean()  # gives the room back to the disk
         finally:  # what was removed until an interruption is written down, too
             progress.end()
             audited(action, choice.described(), store.counts.deletes - before, done.bytes)

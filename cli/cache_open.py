@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from slipstream.storage.telemetry import Recorder
 
 if TYPE_CHECKING:
     from slipstream.storage.cache import CacheStore
+
+
+CLEANED = "cleaned"  # a file whose time is that of the last clean-up
+HOUR = 3600  # seconds
 
 
 @contextmanager
@@ -33,9 +38,27 @@ def opened(*, recorded: bool = True) -> Iterator[CacheStore]:
     recorder = Recorder(home, loaded.config.telemetry).attach(store) if recorded else None
     try:
         yield store
+        if recorded:
+            _clean_if_due(store)
     finally:
         store.close()
         if recorder is not None:
             recorder.close()
         for warning in store.warnings:
             output.warn(warning)
+
+
+def _clean_if_due(store: CacheStore) -> None:
+    """Once an hour, remove what expired and files that nobody names; the check is a system call."""
+    stamp = store.folder / CLEANED
+    try:
+        # A time in the future is a clock that went back: then it is due as well.
+        if 0 <= time.time() - stamp.stat().st_mtime < HOUR:
+            return
+    except OSError:
+        pass
+    try:
+        stamp.touch(mode=0o600)  # first, so that other processes do not start another one
+    except OSError:
+        return  # nothing can be written there: the store has said so
+    store.clean()

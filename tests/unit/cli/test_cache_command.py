@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +229,33 @@ def test_an_interruption_leaves_whole_steps_and_an_audit_entry(
     assert main(["cache", "verify"]) == 0
     assert main(["cache", "clear", "--force"]) == 0
     assert store.count() == 0
+
+
+def test_once_an_hour_what_nobody_needs_is_removed(project: Path, home: Path) -> None:
+    """By whichever command uses the cache next; not by one that looks at it."""
+    assert main(["search", "Cart"]) == 0
+    stamp = home / "cache" / "cleaned"
+    orphan = home / "cache" / "values" / "ab" / ("ab" * 32)
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"nobody's")
+    assert main(["search", "Cart"]) == 0
+    assert orphan.exists()
+    for age in (3601, -3600):  # a clock that was set back as well
+        orphan.write_bytes(b"nobody's")
+        os.utime(stamp, (time.time() - age,) * 2)
+        assert main(["cache", "stats"]) == 0
+        assert orphan.exists()
+        assert main(["search", "Cart"]) == 0
+        assert not orphan.exists()
+
+
+def test_clearing_gives_room_back(home: Path) -> None:
+    """On disk, not only in the figures."""
+    store = open_cache(home)
+    for number in range(300):
+        store.set(f"v1::many::{number}", os.urandom(20_000))
+    assert main(["cache", "clear", "--force"]) == 0
+    assert store.stats().disk.file_bytes < 1_000_000
 
 
 def test_damaged_values_are_found_and_removed(
