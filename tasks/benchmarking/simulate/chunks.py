@@ -65,7 +65,8 @@ def stream(shape: Shape, answer: Answer, random: Random) -> Iterator[Chunk]:
     told = _usage(shape, total) if usage == "last_chunk" else None
     build = _builder(shape)
     if shape.chat and role:
-        yield Chunk(ROLE, 0, 0, event(build({"role": "assistant", "content": ""})))
+        first = {"role": "assistant", "content": profile.role_content}
+        yield Chunk(ROLE, 0, 0, event(build(first)))
     held: _Piece | None = None  # one behind, so that the last one is known
     wait = 0
     pieces = chain(_texts(shape, answer, build), _calls(shape, answer, random, build))

@@ -9,7 +9,8 @@ Facts, and where they are from (the figures after # are of GitHub):
   number as code; /v1/models has `meta`; a connection is closed after 100 requests.
 - vLLM: errors are `{"error": {"message", "type", "param", "code"}}` with a number as code, models
   have `max_model_len` (vllm/entrypoints/openai/engine/protocol.py); reasoning is called
-  `reasoning` since 0.16 (vllm-project/vllm#33402, #27755), `reasoning_content` before.
+  `reasoning` since 0.16 (vllm-project/vllm#33402, #27755), `reasoning_content` before; cached
+  tokens are reported only on demand (--enable-prompt-tokens-details).
 - Ollama: each chunk has the role and content, calls come whole in one chunk, reasoning is called
   `reasoning`, the fingerprint is `fp_ollama`, errors have a type by status and no code
   (openai/openai.go); every call of a stream may have index 0 (ollama/ollama#15457); the usage chunk
@@ -34,6 +35,7 @@ class Profile(NamedTuple):
     owner: str  # owned_by in the list of models
     fingerprint: str | None = None  # system_fingerprint; "{model}": the model's name
     role_chunk: bool = True  # a first chunk with the role alone
+    role_content: str | None = ""  # its content
     role_always: bool = False  # each chunk repeats the role
     null_fields: bool = False  # each delta has all fields
     reasoning_field: str = "reasoning_content"
@@ -60,6 +62,7 @@ PROFILES = {
         "vllm",
         about="/version",
         reasoning_field="reasoning",
+        cached_tokens=False,
         finish_apart=False,
         tokenize="prompt",
         metrics="vllm:",
@@ -91,6 +94,7 @@ PROFILES = {
     "llama.cpp": Profile(
         "llama.cpp",
         "llamacpp",
+        role_content=None,
         about="/props",
         fingerprint="b0-unknown",
         completion_usage="last_chunk",
