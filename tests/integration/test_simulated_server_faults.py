@@ -88,6 +88,8 @@ class TestFaults:
         assert received.count(b"data: ") == 5  # the role, and 4 of 8 tokens
         assert b"[DONE]" not in received
         assert not received.endswith(b"0\r\n\r\n")
+        truth = server.truth()[-1]
+        assert (truth["finish"], truth["output_tokens"]) == ("cut", 4)
 
     def test_a_connection_reset_in_the_middle(self, server: Simulated) -> None:
         with pytest.raises(ConnectionResetError):

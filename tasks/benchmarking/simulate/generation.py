@@ -206,6 +206,7 @@ class Generation:
             if connection.closed or error == ErrorKind.STALLED:
                 return
             self._send(connection, record, whole, tokens, due)
+            record.finish = "cut" if cut else ""
             connection.on_close = None
             self._ended(job)
             if cut:

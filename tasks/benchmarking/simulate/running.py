@@ -193,8 +193,8 @@ class Running:
         if plan.error == ErrorKind.MALFORMED:
             connection.send(chunks.event(_BROKEN))
             return True
+        self._record.finish = "cut"
         self._end()
-        connection.on_close = None
         if plan.error == ErrorKind.STREAM_ERROR:
             connection.send(plan.error_event + chunks.DONE + chunks.LAST)
             connection.done(self._keep)

@@ -47,7 +47,8 @@ class Record:
         self.stream = False
         self.status = 0
         self.error = ""  # the kind of error that was made on purpose, or what went wrong
-        self.finish = ""  # stop, length, tool_calls; gone: the client left; empty: still running
+        # stop, length, tool_calls; cut: on purpose; gone: the client left; empty: still running
+        self.finish = ""
         self.prompt_tokens = 0
         self.cached_tokens = 0
         self.planned = array("q")  # when each chunk should go out
