@@ -45,6 +45,10 @@ class Busy(Exception):
     """Another process held the lock for too long."""
 
 
+class Replaced(Exception):
+    """Another process began a new database while this one waited for the lock."""
+
+
 class Database:
     """An open database. Use it under the store's own lock: it is one connection."""
 
@@ -84,12 +88,14 @@ class Database:
 
         Raises:
             Busy: Somebody else holds the lock.
+            Replaced: Open another `Database`; nothing was changed.
             sqlite3.Error: Nothing was changed.
         """
         execute = self.connection.execute
         self.dropped = []
         self._lock()
         try:
+            self._must_be_current()
             self.generations.begin(slots)
             try:
                 execute("BEGIN IMMEDIATE")
@@ -113,10 +119,12 @@ class Database:
 
         Raises:
             Busy: Somebody else holds the lock.
+            Replaced: Open another `Database`; nothing was changed.
             sqlite3.Error: Nothing was changed.
         """
         self._lock()
         try:
+            self._must_be_current()
             self.generations.begin(slots)
             try:
                 return self.connection.execute(statement, parameters).rowcount > 0
@@ -143,6 +151,10 @@ class Database:
                 raise Busy
             time.sleep(pause)
             pause = min(pause * 1.5, 0.002)
+
+    def _must_be_current(self) -> None:
+        if self.slots[EPOCH] != self.epoch:
+            raise Replaced
 
     def replaced(self) -> bool:
         """Whether another database, or none, stands where this one was opened."""
@@ -258,6 +270,7 @@ def is_damage(error: BaseException) -> bool:
     return code not in (
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL,  # too many tried to open the log at once
         sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,

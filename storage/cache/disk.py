@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from slipstream.storage import logs
 from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import MissReason
-from slipstream.storage.cache.database import Busy, Database, is_damage
+from slipstream.storage.cache.database import Busy, Database, Replaced, is_damage
 from slipstream.storage.cache.generation import EPOCH, WRITES, slots_of
 from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.rows import AHEAD_NS, READ
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from slipstream.storage.config.settings import CacheLimits
 
 T = TypeVar("T")
-FAULTS = (Busy, OSError, sqlite3.Error, StorageError)
+FAULTS = (Busy, Replaced, OSError, sqlite3.Error, StorageError)
 
 CHECKED_NS = 10**9  # after which it is looked whether the database is still the one that was opened
 RETRY_SECONDS = 10.0  # after a fault, until which there is no cache, or nothing is written
@@ -281,7 +281,7 @@ class Disk:
 
     def _fault(self, error: Exception, database: Database, reading: bool) -> bool:
         """Deal with an error; true when it is worth trying again."""
-        if isinstance(error, sqlite3.Error) and database.replaced():
+        if isinstance(error, (sqlite3.Error, Replaced)) and database.replaced():
             self._forget()
             return True
         if is_damage(error) and self._free() >= FEW_BYTES:
@@ -399,4 +399,5 @@ class Disk:
 
 def _is_busy(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, Busy) or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    busy = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+    return isinstance(error, Busy) or code in busy

@@ -10,6 +10,7 @@ from slipstream.storage.cache.database import Database
 from slipstream.storage.cache.disk import Disk
 from slipstream.storage.cache.evict import evict
 from slipstream.storage.cache.generation import slots_of
+from slipstream.storage.database import printable
 from slipstream.storage.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -111,8 +112,8 @@ def _prepare(
         max(-_LARGEST, min(item.priority, _LARGEST)),
         len(value),
         flags | (rows.TAGS if tags else 0) | (rows.DEPENDENCIES if parents else 0),
-        item.producer,
-        item.identity,
+        printable(item.producer),
+        printable(item.identity),
         name,
         None if name else value,
         item.key,
@@ -121,7 +122,7 @@ def _prepare(
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if name)) if names else ()
+    return tuple(dict.fromkeys(printable(name) for name in names if name)) if names else ()
 
 
 def put(disk: Disk, prepared: list[Prepared], now: int, limits: "CacheLimits") -> Thrown | None:

@@ -199,6 +199,25 @@ def test_a_database_that_is_set_aside_is_seen_by_all_who_have_it_open(home: Path
         assert store.stats().disk.damaged == 1
 
 
+def test_a_write_never_goes_into_a_database_that_is_set_aside_meanwhile(home: Path) -> None:
+    """It is, after the writer looked at it and before the writer has the lock."""
+    with open_cache(home, LIMITS) as store, open_cache(home, LIMITS) as other:
+        store.set("key", b"old")
+        other.set("key", b"old")
+        look = store.disk._check
+
+        def look_and_lose(now: int) -> database.Database | None:
+            found = look(now)
+            store.disk._check = look  # type: ignore[method-assign]
+            other.disk.begin_anew()
+            return found
+
+        for tags in ((), ("t",)):  # a plain one is one statement
+            store.disk._check = look_and_lose  # type: ignore[method-assign]
+            assert store.set("key", b"new", tags=tags)
+            assert other.get("key") == b"new"
+
+
 def test_a_flipped_bit_of_a_value_is_a_miss_and_is_counted(
     store: CacheStore, home: Path, clock: Clock
 ) -> None:

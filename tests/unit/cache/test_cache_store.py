@@ -187,6 +187,15 @@ def test_a_key_that_cannot_be_one_is_computed_and_not_kept(store: CacheStore, ke
     assert len(store.warnings) == 1
 
 
+def test_tags_and_names_that_are_not_unicode_do_no_harm(store: CacheStore) -> None:
+    bad = "half \ud800 pair"
+    assert store.set("key", b"value", tags=[bad], depends_on=[bad], producer=bad, identity=bad)
+    assert store.get("key") == b"value"
+    assert store.remove(tag=bad).count == 0
+    assert store.remove(keys=[bad]).count == 0
+    assert store.keys(tag="half ? pair") == ["key"]
+
+
 def test_keys_of_any_characters_are_found(store: CacheStore) -> None:
     keys = ["a'b\"c", "nul\0nul", "snow ☃ 𝄞", "%_*?[", "\n", "v1::x::é"]
     for key in keys:
