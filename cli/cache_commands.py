@@ -69,7 +69,7 @@ def clear(
     """
     if memory_only and disk_only:
         raise UsageError("Only one of --memory-only and --disk-only can be given.")
-    with opened() as store:
+    with opened(needed=True) as store:
         if memory_only:
             return _forget_memory(store, choice, dry_run, json)
         return remove(store, "cache.clear", choice, dry_run=dry_run, force=force, json=json)
@@ -151,7 +151,7 @@ def listed(limit: int, pattern: str | None, json: bool) -> int:
         json: Print JSON.
     """
     glob = pattern if pattern is None or set("*?[") & set(pattern) else f"*{pattern}*"
-    with opened(recorded=False) as store:
+    with opened(recorded=False, needed=True) as store:
         keys = store.keys(limit=max(0, limit), **({} if glob is None else {"glob": glob}))
         entries = [entry for key in keys if (entry := store.entry(key)) is not None]
     if json:
@@ -180,7 +180,7 @@ def inspect(name: str, json: bool) -> int:
     """
     from slipstream.storage.telemetry.report import events_of
 
-    with opened(recorded=False) as store:
+    with opened(recorded=False, needed=True) as store:
         key = resolve(store, name)
         entry = store.entry(key)
         if entry is None:
@@ -245,7 +245,7 @@ def verify(json: bool) -> int:
         1 when something was damaged.
     """
     progress = Progress("verifying", "entries")
-    with opened(recorded=False) as store:
+    with opened(recorded=False, needed=True) as store:
         report = store.verify(progress)
     progress.end()
     bad = bool(report.corrupt or report.set_aside)

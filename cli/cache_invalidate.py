@@ -42,7 +42,7 @@ def run(
             "Nothing says what is to go; name keys, or give --prefix, --glob, --tag, --path, "
             "--commit or --producer (`slip cache clear` removes everything)."
         )
-    with opened() as store:
+    with opened(needed=True) as store:
         choice = _choice(store, wanted)
         if flow:
             return _by_flow(

@@ -11,6 +11,7 @@ from slipstream.cli import output
 from slipstream.storage import paths
 from slipstream.storage.cache import open_cache
 from slipstream.storage.config.load import load
+from slipstream.storage.errors import StorageError
 from slipstream.storage.telemetry import Recorder
 
 if TYPE_CHECKING:
@@ -22,13 +23,17 @@ HOUR = 3600  # seconds
 
 
 @contextmanager
-def opened(*, recorded: bool = True) -> Iterator[CacheStore]:
+def opened(*, recorded: bool = True, needed: bool = False) -> Iterator[CacheStore]:
     """The cache, for the length of a block.
 
     What is wrong with the settings is said first, what kept the cache from being used last.
 
     Args:
         recorded: Whether what is done with it counts in the telemetry; looking at it does not.
+        needed: The command is about the cache itself, and fails without it.
+
+    Raises:
+        StorageError: It is needed and cannot be used.
     """
     loaded = load()
     for problem in loaded.problems:
@@ -37,6 +42,10 @@ def opened(*, recorded: bool = True) -> Iterator[CacheStore]:
     store = open_cache(home, loaded.config.cache)
     recorder = Recorder(home, loaded.config.telemetry).attach(store) if recorded else None
     try:
+        if needed and not store.disk.read(lambda _: True, False):
+            reasons = [text.partition(";")[0] for text in store.warnings]
+            store.warnings.clear()
+            raise StorageError(f"{reasons[0]}; `slip doctor` says how to mend it.")
         yield store
         if recorded:
             _clean_if_due(store)

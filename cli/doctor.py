@@ -165,7 +165,7 @@ def _cache(name: str) -> Check:
 
     with open_cache(paths.home()) as store:
         disk = store.stats().disk
-        usable, warnings = store.disk.usable(), store.warnings
+        usable, warnings = store.disk.read(lambda _: True, False), store.warnings
         folder, limit = store.folder, store.limits.max_bytes
     found = (
         f"{disk.entries:,} entries, {output.bytes_text(disk.size)} of {output.bytes_text(limit)}"

@@ -154,6 +154,10 @@ def test_a_data_folder_that_cannot_be_written_costs_no_answer(
     assert (done.returncode, done.stdout.split(": ")[0]) == (0, "shop/cart.py:12")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+    for command in (["list"], ["verify"], ["clear", "--force"], ["invalidate", "x", "--force"]):
+        done = slip("cache", *command)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert "cannot be used" in done.stderr
 
 
 @posix
