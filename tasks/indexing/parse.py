@@ -17,7 +17,7 @@ from slipstream.tasks.indexing.model import FileIndex, SkipReason
 from slipstream.tasks.indexing.symbols import Found, TooHardError, find
 
 VERSION = 1
-"""Bump when the same content would give another index; a test compares digests."""
+"""Bump when the same content would give another index, as tests/fixtures/sources/expected shows."""
 
 _NOTHING = Found((), (), {})
 

@@ -34,6 +34,7 @@ _SECONDS_PER_MB = 2.0
 _ERROR_CHILDREN = 4_000
 
 _TYPES = frozenset(("class", "enum", "interface", "struct", "trait", "scope"))
+_PLAIN = frozenset(("constant", "field", "variable"))  # without a body
 _LOCAL = ("constant", "property", "variable")
 _WITHIN = ("value", "right", "type")  # fields of a definition that may hold its body
 _CODE = frozenset(("constructor", "function", "method"))
@@ -117,7 +118,7 @@ def find(language: str, data: bytes, starts: Sequence[int]) -> Found:
         TooHardError: The text is not what the grammar is for, such as brackets without an end.
     """
     grammar = _grammar(language)
-    kinds = grammar.kinds
+    kinds, makers = grammar.kinds, grammar.about.makers
     definitions: dict[int, tuple[int, Node, Node, Node | None]] = {}
     lines: defaultdict[bytes, list[int]] = defaultdict(list)
     for pattern, captures in _matches(grammar, data):
@@ -126,6 +127,9 @@ def find(language: str, data: bytes, starts: Sequence[int]) -> Found:
         if not kinds[pattern]:
             lines[data[start : name.end_byte]].append(name.start_point[0] + 1)
         elif start not in definitions or pattern < definitions[start][0]:
+            maker = captures.get("maker")
+            if maker and data[maker[0].start_byte : maker[0].end_byte] not in makers:
+                continue
             scope = captures.get("scope")
             definitions[start] = (pattern, captures["it"][0], name, scope[0] if scope else None)
     symbols, depths = _symbols(grammar, data, starts, list(definitions.values()))
@@ -211,7 +215,8 @@ def _symbols(
         head, head_end = first.start_byte, starts[row + 1]
         body = 0
         if kind != "heading":
-            body = _body(it, about)
+            if about.bodies or kind not in _PLAIN:
+                body = _body(it, about)
             head_end = body or end
         line = starts[row]
         leads = line == head or data[line:head].isspace()
@@ -236,13 +241,13 @@ def _name(raw: bytes, separator: str) -> tuple[str, str]:
     name = raw[:MAX_NAME].decode("utf-8", "ignore")
     if name.isidentifier():
         return "", name
-    name = " ".join(name.split()).strip("\"'`[]")
+    name = " ".join(name.split()).strip("\"'`")
     if separator and separator in name and "operator" not in name:
         while (plain := _GENERIC.sub("", name)) != name:
             name = plain
         *scopes, name = (part.strip() for part in name.split(separator))
         return ".".join(filter(None, scopes)), name
-    return "", name
+    return "", name.lstrip(":")  # a Ruby symbol
 
 
 def _kind(kind: _Role, name: str, within: _Open, qualifier: str, about: Description) -> _Role:

@@ -14,7 +14,8 @@ from slipstream.tasks.indexing.model import Kind
 class Description(NamedTuple):
     """How definitions and references are found in the syntax tree of one language.
 
-    Patterns are tree-sitter queries without predicates, which would run in Python for each node.
+    Patterns are tree-sitter queries without predicates: `matches` crashes on them in tree-sitter
+    0.26.1, and each would run for every node that its pattern fits.
 
     Attributes:
         package: The grammar's wheel.
@@ -29,6 +30,7 @@ class Description(NamedTuple):
         docstring: Whether a string that stands first in a body says what it is for.
         annotations: Types of nodes before a definition's own first line, inside its node.
         above: What a line begins with that stands between a definition and the comment above it.
+        makers: What `@maker` of a definition may be, in languages that define by calling.
         constructors: Names of methods that make an instance; those named like their class are too.
         bodies: Types of nodes that end a signature where the grammar has no field `body`.
     """
@@ -44,6 +46,7 @@ class Description(NamedTuple):
     docstring: bool = False
     annotations: frozenset[str] = frozenset()
     above: tuple[bytes, ...] = ()
+    makers: frozenset[bytes] = frozenset()
     constructors: frozenset[str] = frozenset()
     bodies: frozenset[str] = frozenset()
 

@@ -13,6 +13,10 @@ DESCRIPTION = Description(
             (singleton_method name: (_) @name) @it
             (alias name: (_) @name) @it
         """,
+        "property": """
+            (call !receiver method: (identifier) @maker
+              arguments: (argument_list (simple_symbol) @name)) @it
+        """,
         "constant": "(assignment left: (constant) @name) @it",
     },
     references="""
@@ -26,5 +30,6 @@ DESCRIPTION = Description(
     separator="::",
     comments=(b"#",),
     block=(b"=begin", b"=end"),
+    makers=frozenset((b"attr_accessor", b"attr_reader", b"attr_writer")),
     constructors=frozenset(("initialize",)),
 )

@@ -39,6 +39,8 @@ DESCRIPTION = Description(
         """,
         "variable": f"""
             {DEFINITIONS["variable"]}
+            (ambient_declaration
+              (lexical_declaration (variable_declarator name: (identifier) @name) @it))
             (internal_module body: (statement_block (export_statement
               (lexical_declaration (variable_declarator name: (identifier) @name) @it))))
         """,

@@ -20,7 +20,7 @@ ITEMS = [
     (f"{path.name} {number}", language.of(path.name), path.read_bytes() + b"\n" * number)
     for number in range(8)
     for path in sources()
-    if path.suffix in (".py", ".js", ".ts", ".go", ".java", ".md", ".rs", ".sh", ".rb", ".php")
+    if path.suffix in (".pyw", ".js", ".ts", ".go", ".java", ".md", ".rs", ".sh", ".rb", ".php")
 ]
 STALLS = b"\n".join([b"/*" * 30] * 500)  # Python's grammar takes minutes
 
