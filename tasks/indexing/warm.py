@@ -313,11 +313,22 @@ class _Lookup:
         each = artefacts.wanted(path, self._files[path], self._max_bytes)
         if isinstance(each, str):
             return None
-        found = self._made.get(each.key) or self._store.get(each.key)
+        found = self._made.get(each.key) or self._kept(each.key)
         if found is None:  # evicted since the plan was made, or the cache keeps nothing
             again = index_batch(self._source, [each], self._store)
             found = again.made.get(each.key) or self._store.get(each.key)
             self.missing |= again.missing
+        return found
+
+    def _kept(self, key: str) -> bytes | None:
+        found = self._store.get(key)
+        try:
+            if found is not None:
+                pack.open_packed(found)
+        except ValueError as error:
+            logs.warning("index.artefact-unreadable", key=key, why=str(error))
+            self._store.delete(key)
+            return None
         return found
 
 

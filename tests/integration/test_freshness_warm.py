@@ -313,7 +313,7 @@ def test_a_planned_segment_that_is_gone_is_built_again(folder: Path, store: Cach
     assert defined(found, "f2") == ["lib/m2.py"]
 
 
-def test_a_value_that_is_no_segment_and_one_that_is_no_reference_are_passed_over(
+def test_values_that_are_no_segment_reference_manifest_or_artefact_are_made_again(
     folder: Path, store: CacheStore
 ) -> None:
     found = index(folder, store)
@@ -321,6 +321,8 @@ def test_a_value_that_is_no_segment_and_one_that_is_no_reference_are_passed_over
     for key in store.keys(prefix="v1::reference::"):
         store.set(key, b"something else")
     for key in store.keys(prefix="v1::manifest::"):
+        store.set(key, b"something else")
+    for key in list(store.keys(prefix="v1::parse::"))[:2]:
         store.set(key, b"something else")
     again = index(folder, store)
     assert again.report.parsed == 0
