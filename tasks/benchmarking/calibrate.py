@@ -28,7 +28,6 @@ from slipstream.storage.errors import SlipError
 from slipstream.storage.paths import make_private
 from slipstream.tasks.benchmarking import environment, load, sample
 from slipstream.tasks.benchmarking.arrivals import offsets
-from slipstream.tasks.benchmarking.build import Builder
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.load import Load
 from slipstream.tasks.benchmarking.model import Exchange, Phase, RequestSpec, Sample
@@ -264,6 +263,8 @@ async def _measure(
     number: int,
     settings: dict[str, Any],
 ) -> list[Sample]:
+    from slipstream.tasks.benchmarking.build import Builder  # half a second: not before needed
+
     builder = Builder(server.base_url)
     specs = [_spec(place - warmup, settings) for place in range(warmup + number)]
     got: list[Exchange] = []

@@ -11,13 +11,12 @@ import asyncio
 from array import array
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from slipstream.tasks.benchmarking import load, metrics, sample, statistics
 from slipstream.tasks.benchmarking.arrivals import offsets
-from slipstream.tasks.benchmarking.build import Builder
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
 from slipstream.tasks.benchmarking.load import End, Load
@@ -25,6 +24,9 @@ from slipstream.tasks.benchmarking.model import Exchange, Phase, Prepared, Reque
 from slipstream.tasks.benchmarking.requests import Requests
 from slipstream.tasks.benchmarking.sample import Counter
 from slipstream.tasks.benchmarking.suite import Cell
+
+if TYPE_CHECKING:
+    from slipstream.tasks.benchmarking.build import Builder
 
 LEAST = 10  # measured requests before a cell may end early
 CHECK_GROWTH = 1.2  # by how much more is measured between two looks whether it is enough

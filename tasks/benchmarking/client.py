@@ -25,9 +25,9 @@ from typing import Any
 import aiohttp
 
 from slipstream.tasks.benchmarking import frames
-from slipstream.tasks.benchmarking.exchange import Waits, exchange, install_loop, make_session
+from slipstream.tasks.benchmarking.exchange import exchange, install_loop, make_session
 from slipstream.tasks.benchmarking.faults import Fault
-from slipstream.tasks.benchmarking.model import Exchange, Prepared, clock
+from slipstream.tasks.benchmarking.model import Exchange, Prepared, Waits, clock
 
 LAG_EVERY = 0.02  # seconds between two looks at the loop
 LAG_KEPT = 100_000
@@ -105,7 +105,7 @@ class Client:
         assert self.session is not None
         self.tell(["took", key])
         done = await exchange(self.session, request, key, self.number, intended)
-        self.tell(["done", *as_row(done)])
+        self.tell(["done", *frames.as_row(done)])
         return done
 
     async def watch(self) -> None:
@@ -133,26 +133,6 @@ class Client:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-
-
-def as_row(done: Exchange) -> list[Any]:
-    """An exchange as values of msgpack."""
-    return [
-        *done[:6], dict(done.headers), done.times.tobytes(), done.sizes.tobytes(), done.body,
-        done.fault, done.detail,
-    ]  # fmt: skip
-
-
-def from_row(row: list[Any]) -> Exchange:
-    """What `as_row` made."""
-    times, sizes = array("q"), array("q")
-    times.frombytes(row[7])
-    sizes.frombytes(row[8])
-    fault = Fault(row[10]) if row[10] else None
-    key, worker, intended, sent, ended, status, headers = row[:7]
-    return Exchange(
-        key, worker, intended, sent, ended, status, headers, times, sizes, row[9], fault, row[11]
-    )
 
 
 def _pause(done: Exchange) -> float:

@@ -12,8 +12,7 @@ from typing import Any
 
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking import frames
-from slipstream.tasks.benchmarking.exchange import Waits
-from slipstream.tasks.benchmarking.model import Prepared
+from slipstream.tasks.benchmarking.model import Prepared, Waits
 
 MODULE = "slipstream.tasks.benchmarking.client"
 START_SECONDS = 60.0

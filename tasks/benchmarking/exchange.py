@@ -10,28 +10,15 @@ import socket
 import ssl
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from slipstream.tasks.benchmarking.faults import Fault
-from slipstream.tasks.benchmarking.model import Exchange, Prepared, clock
+from slipstream.tasks.benchmarking.model import Exchange, Prepared, Waits, clock
 
 MAX_BODY = 64 * 1024 * 1024  # bytes of one answer; a server that never ends fills no memory
 KEPT_HEADERS = frozenset({"content-type", "location", "retry-after", "server"})
-
-
-class Waits(NamedTuple):
-    """How long a request waits, in seconds.
-
-    Attributes:
-        connect: For a connection.
-        read: For the first byte, and between any two.
-    """
-
-    connect: float = 10.0
-    read: float = 120.0
 
 
 class Checked(AbstractResolver):

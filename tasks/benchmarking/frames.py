@@ -1,9 +1,13 @@
 """How the harness and its client processes speak: msgpack values, each behind its length."""
 
 import struct
+from array import array
 from typing import IO, Any
 
 import msgpack
+
+from slipstream.tasks.benchmarking.faults import Fault
+from slipstream.tasks.benchmarking.model import Exchange
 
 _LENGTH = struct.Struct("<I")
 
@@ -38,3 +42,23 @@ def read(stream: IO[bytes]) -> Any:
         raise EOFError
     body = stream.read(length(head))
     return unpack(body)
+
+
+def as_row(done: Exchange) -> list[Any]:
+    """An exchange as values of msgpack."""
+    return [
+        *done[:6], dict(done.headers), done.times.tobytes(), done.sizes.tobytes(), done.body,
+        done.fault, done.detail,
+    ]  # fmt: skip
+
+
+def from_row(row: list[Any]) -> Exchange:
+    """What `as_row` made."""
+    times, sizes = array("q"), array("q")
+    times.frombytes(row[7])
+    sizes.frombytes(row[8])
+    fault = Fault(row[10]) if row[10] else None
+    key, worker, intended, sent, ended, status, headers = row[:7]
+    return Exchange(
+        key, worker, intended, sent, ended, status, headers, times, sizes, row[9], fault, row[11]
+    )

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking import clients as processes
-from slipstream.tasks.benchmarking.client import from_row
+from slipstream.tasks.benchmarking import frames
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.model import Exchange, Prepared, clock
 
@@ -104,7 +104,7 @@ async def run(
                 if took:
                     took(content[1])
             elif content[0] == "done":
-                done = from_row(content[1:])
+                done = frames.from_row(content[1:])
                 feed.open -= 1
                 ended = max(ended, done.ended_ns)
                 if not receive(done):
@@ -184,7 +184,7 @@ async def _cut(clients: Clients, receive: Callable[[Exchange], bool]) -> array[i
                 if message is None:
                     busy.discard(number)
                 elif message[0] == "done":
-                    receive(from_row(message[1:]))
+                    receive(frames.from_row(message[1:]))
                 elif message[0] == "idle":
                     lags.extend(processes.lags(message))
                     busy.discard(number)

@@ -37,6 +37,18 @@ class Phase(StrEnum):
     """Sent so that the last measured requests do not enjoy an emptying server."""
 
 
+class Waits(NamedTuple):
+    """How long a request waits, in seconds.
+
+    Attributes:
+        connect: For a connection.
+        read: For the first byte, and between any two.
+    """
+
+    connect: float = 10.0
+    read: float = 120.0
+
+
 class RequestSpec(NamedTuple):
     """A request that is to be sent.
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from slipstream.storage import bench, database
 from slipstream.storage.bench import CellRecord, RunRecord
@@ -21,16 +21,17 @@ from slipstream.storage.paths import make_private
 from slipstream.tasks.benchmarking import clients as processes
 from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
 from slipstream.tasks.benchmarking import suite as suites
-from slipstream.tasks.benchmarking.build import Builder
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
-from slipstream.tasks.benchmarking.exchange import Waits
-from slipstream.tasks.benchmarking.model import Metric, Sample, Source
+from slipstream.tasks.benchmarking.model import Metric, Sample, Source, Waits
 from slipstream.tasks.benchmarking.prompts import Prompts, from_file
 from slipstream.tasks.benchmarking.requests import Requests
 from slipstream.tasks.benchmarking.sample import Counter
 from slipstream.tasks.benchmarking.suite import Cell, Suite
 from slipstream.tasks.benchmarking.target import Server, Target
+
+if TYPE_CHECKING:
+    from slipstream.tasks.benchmarking.build import Builder
 
 FOLDER, LOCK = "bench", "run.lock"
 ID_BYTES = 6
@@ -167,8 +168,11 @@ async def _measure(
     limit: Limit | None,
 ) -> RunRecord:
     suite = suites.parse(run.suite_json, f"run {run.id}")
-    started = await processes.start(options.processes or 1)  # while the server is looked at
+    started = await processes.start(options.processes or 1)
     try:
+        # half a second, in which the client processes start
+        from slipstream.tasks.benchmarking.build import Builder
+
         server = await asyncio.to_thread(
             target.look,
             options.target,

@@ -18,10 +18,9 @@ from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking import arrivals, clients, load, sample
 from slipstream.tasks.benchmarking.build import Builder
 from slipstream.tasks.benchmarking.clients import Clients
-from slipstream.tasks.benchmarking.exchange import Waits
 from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.load import Load, Loaded
-from slipstream.tasks.benchmarking.model import Exchange, Phase, RequestSpec, Sample, clock
+from slipstream.tasks.benchmarking.model import Exchange, Phase, RequestSpec, Sample, Waits, clock
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.process import Simulated
 from slipstream.tasks.benchmarking.simulate.settings import OVERRIDE_HEADER, Settings
