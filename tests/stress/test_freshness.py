@@ -102,6 +102,7 @@ def chosen_steps(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 class Repository(RuleBasedStateMachine):
     """One repository with what people do to it."""
 
+    base = template = Path()
     steps = 0  # of all repositories
     idle = True
 
@@ -109,9 +110,9 @@ class Repository(RuleBasedStateMachine):
     def begin(self) -> None:
         # The first of each run is the simplest one, the same step all along.
         self.idle, Repository.idle = Repository.idle, False
-        self.folder = Path(tempfile.mkdtemp(prefix="fresh-"))
+        self.folder = Path(tempfile.mkdtemp(dir=self.base))
         self.first = self.folder / "first"
-        shutil.copytree(template(), self.first, symlinks=True)
+        shutil.copytree(self.template, self.first, symlinks=True)
         self.second = self.folder / "second"
         self.place = self.first
         self.store = open_cache(self.folder / "home")
@@ -413,14 +414,8 @@ def reader(truth: Files) -> lines.Read:
     return lambda pairs: ((path, name, truth[path]) for path, name in pairs)
 
 
-_template: list[Path] = []
-
-
-def template() -> Path:
-    """A repository with a few commits, two branches and a submodule, made once."""
-    if _template:
-        return _template[0]
-    folder = Path(tempfile.mkdtemp(prefix="fresh-template-"))
+def make_template(folder: Path) -> Path:
+    """A repository with a few commits, two branches and a submodule."""
     inner = scratch.init(folder / "inner", "--template=")
     scratch.commit(inner, inner_py="def epsilon():\n    pass\n")
     made = scratch.init(folder / "made", "--template=")
@@ -439,12 +434,12 @@ def template() -> Path:
     scratch.commit(made, docs__e_md="# gamma\n")
     scratch.git(made, "branch", "side")
     scratch.commit(made, b_py="def delta():\n    return alpha()\n")
-    _template.append(made)
     return made
 
 
 @pytest.mark.usefixtures("home")
-def test_nothing_stale_is_ever_served() -> None:
+def test_nothing_stale_is_ever_served(tmp_path: Path) -> None:
+    Repository.base, Repository.template = tmp_path, make_template(tmp_path / "template")
     while Repository.steps < STEPS:
         Repository.idle = True
         run_state_machine_as_test(
