@@ -89,12 +89,11 @@ def remove(
         if not agreed(done, choice, force=force):
             return 1
         before = store.counts.deletes
-        progress = Progress("removing", "entries")
         try:
-            done = store.remove(**options, progress=progress)
+            with Progress("removing", "entries") as progress:
+                done = store.remove(**options, progress=progress)
             store.clean()  # gives the room back to the disk
         finally:  # what was removed until an interruption is written down, too
-            progress.end()
             audited(action, choice.described(), store.counts.deletes - before, done.bytes)
     say_removed({"entries": done.count, "bytes": done.bytes}, dry_run=dry_run, json=json)
     return 0
@@ -244,10 +243,11 @@ def verify(json: bool) -> int:
     Returns:
         1 when something was damaged.
     """
-    progress = Progress("verifying", "entries")
-    with opened(recorded=False, needed=True) as store:
+    with (
+        opened(recorded=False, needed=True) as store,
+        Progress("verifying", "entries") as progress,
+    ):
         report = store.verify(progress)
-    progress.end()
     bad = bool(report.corrupt or report.set_aside)
     if json:
         output.print_json({"version": JSON_VERSION, "ok": not bad, **report._asdict()})

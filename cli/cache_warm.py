@@ -66,10 +66,9 @@ def described(report: dict[str, Any], seconds: float) -> str:
 
 def _directly(origin: Origin, embed: bool) -> dict[str, Any]:
     model = batches.checked_model() if embed else ""
-    progress = Progress("indexing", "files")
     with opened() as store:
-        index = warm.ensure(origin.open(), store, progress)
-        progress.end()
+        with Progress("indexing", "files") as progress:
+            index = warm.ensure(origin.open(), store, progress)
         embedded = _embed(origin, store, model) if model else 0
     return {
         "commit": index.snapshot.commit,
@@ -86,15 +85,14 @@ def _directly(origin: Origin, embed: bool) -> dict[str, Any]:
 
 def _embed(origin: Origin, store: CacheStore, model: str) -> int:
     """Give every chunk its vector; the number of chunks."""
-    progress = Progress("embedding", "batches")
     size = batches.measure(store)
     planned = batches.plan(origin, store, BATCH)
     at_once = load().config.embeddings.batch
     chunks = 0
-    for number, batch in enumerate(batches.unembedded(planned, store, model, size)):
-        chunks += batches.embed_batch(batch, origin, store, size, at_once)["chunks"]
-        progress(number + 1, len(planned))
-    progress.end()
+    with Progress("embedding", "batches") as progress:
+        for number, batch in enumerate(batches.unembedded(planned, store, model, size), 1):
+            chunks += batches.embed_batch(batch, origin, store, size, at_once)["chunks"]
+            progress(number, len(planned))
     return chunks
 
 

@@ -47,10 +47,8 @@ def show(
     from slipstream.cli.progress import Progress
     from slipstream.tasks.indexing import query
 
-    progress = Progress("indexing", "files")
-    with opened() as store:
+    with opened() as store, Progress("indexing", "files") as progress:
         text = query.overview(folder, room, store, revision, progress)
-    progress.end()
     if json:
         size = len(text.encode("utf-8", "replace"))
         output.print_json({"version": JSON_VERSION, "bytes": size, "text": text})

@@ -13,7 +13,7 @@ FIRST_LINE, LINES = 3.0, 10.0  # the same for lines elsewhere
 
 
 class Progress:
-    """Shows `done` of `total` for one piece of work; call it as often as you like.
+    """Shows `done` of `total` for one piece of work, for the length of a block.
 
     Args:
         what: What is going on, as in `indexing`.
@@ -26,6 +26,15 @@ class Progress:
         self._live = sys.stderr.isatty()
         self._next = time.monotonic() + (FIRST_LIVE if self._live else FIRST_LINE)
         self._shown = 0  # characters of the line that stands there
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the changing line away; what follows stands where it stood."""
+        if self._shown:
+            print(f"\r{' ' * self._shown}\r", end="", file=sys.stderr, flush=True)
+            self._shown = 0
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far it is; a total of 0 is not known."""
@@ -43,9 +52,3 @@ class Progress:
         else:
             self._next = now + LINES
             print(line, file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        """Take the changing line away; what follows stands where it stood."""
-        if self._shown:
-            print(f"\r{' ' * self._shown}\r", end="", file=sys.stderr, flush=True)
-            self._shown = 0

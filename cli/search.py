@@ -99,10 +99,8 @@ def search(
     asked = index.Question(
         query, chosen, below, _language(lang), kind, min(limit, MOST), lines, untracked
     )
-    progress = Progress("indexing", "files")
-    with opened() as store:
+    with opened() as store, Progress("indexing", "files") as progress:
         answer = index.ask(source, asked, store, progress)
-    progress.end()
     for problem in answer.problems:
         output.warn(problem)
     if json:

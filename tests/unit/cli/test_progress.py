@@ -18,13 +18,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def shown(clock: list[float], step: float) -> Progress:
-    made = Progress("indexing", "files")
-    for number in range(6):
-        made(number * 1000, 5000)
-        clock[0] += step
-    made.end()
-    return made
+def shown(clock: list[float], step: float) -> None:
+    with Progress("indexing", "files") as progress:
+        for number in range(6):
+            progress(number * 1000, 5000)
+            clock[0] += step
 
 
 def test_short_work_shows_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
