@@ -67,9 +67,9 @@ def find(view: View, query: str, only: Filter, least: int = SLIP) -> list[Named]
     name = name.removesuffix("()").strip()
     if not name:
         return []
-    found = _all(view, name, scope, only, min(least, SUBSTRING))
+    found = _all(view, name, scope, only, range(min(least, SUBSTRING) + 1))
     if not found and least >= SLIP:
-        found = _all(view, name, scope, only, SLIP)
+        found = _all(view, name, scope, only, (SLIP,))
     return sorted(found)
 
 
@@ -78,11 +78,11 @@ def is_test(path: str) -> bool:
     return _TEST.search(path) is not None
 
 
-def _all(view: View, name: str, scope: list[str], only: Filter, least: int) -> list[Named]:
+def _all(view: View, name: str, scope: list[str], only: Filter, fits: Iterable[int]) -> list[Named]:
     found: list[Named] = []
     for number, part in enumerate(view.parts):
         tables, files, kinds = part.segment, only.files(part), only.kinds(part)
-        for row, fit in _rows(tables, name, least).items():
+        for row, fit in _rows(tables, name, fits).items():
             begin, end = tables.name_first[row : row + 2]
             text = tables.names.text(row)
             for symbol in tables.name_symbols[begin:end]:
@@ -103,22 +103,14 @@ def _all(view: View, name: str, scope: list[str], only: Filter, least: int) -> l
     return found
 
 
-def _rows(tables: Segment, name: str, least: int) -> dict[int, int]:
+def _rows(tables: Segment, name: str, allowed: Iterable[int]) -> dict[int, int]:
     """Row of each name that fits → how well."""
     fits: dict[int, int] = {}
     lower = name.lower()
-    for fit, way in (
-        (EXACT, _exact),
-        (OTHER_CASE, _other_case),
-        (PREFIX, _prefix),
-        (WORDS, _words),
-        (SUBSTRING, _substring),
-        (SLIP, _slip),
-    ):
-        if fit > least or (fit > PREFIX and len(name) <= SHORT):
-            break
-        for row in way(tables, name, lower):
-            fits.setdefault(row, fit)
+    for fit in allowed:
+        if fit <= PREFIX or len(name) > SHORT:
+            for row in _WAYS[fit](tables, name, lower):
+                fits.setdefault(row, fit)
     return fits
 
 
@@ -177,6 +169,9 @@ def _slip(tables: Segment, _name: str, lower: str) -> Iterator[int]:
         other = lowers.text(row)
         if abs(len(other) - len(lower)) <= most and _distance(lower, other, most) <= most:
             yield from _written(tables, row)
+
+
+_WAYS = (_exact, _other_case, _prefix, _words, _substring, _slip)
 
 
 def _written(tables: Segment, lower: int) -> Iterable[int]:

@@ -106,7 +106,9 @@ def _hybrid(
     view: View, query: str, only: Filter, limit: int, vectors: Vectors | None
 ) -> list[_Place]:
     most = max(limit, CANDIDATES)
-    named = names.find(view, query, only, names.WORDS) or names.find(view, query, only)
+    named = names.find(view, query, only, names.WORDS)
+    if not named and len(query.split()) == 1:  # words are looked for in the text
+        named = names.find(view, query, only)
     symbol_of: dict[tuple[int, int], names.Named] = {}
     exact: list[tuple[int, int]] = []
     similar: list[tuple[int, int]] = []
