@@ -249,6 +249,16 @@ def test_once_an_hour_what_nobody_needs_is_removed(project: Path, home: Path) ->
         assert not orphan.exists()
 
 
+def test_an_audit_log_that_cannot_be_written_is_said(
+    store: CacheStore, home: Path, capsys: Printed
+) -> None:
+    """What was removed stays removed."""
+    (home / "outputs.db").mkdir()
+    assert main(["cache", "clear", "--force"]) == 0
+    assert "could not be written into the audit log" in capsys.readouterr().err
+    assert store.count() == 0
+
+
 def test_clearing_gives_room_back(home: Path) -> None:
     """On disk, not only in the figures."""
     store = open_cache(home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,7 @@ def test_nothing_found_is_4(capsys: Printed) -> None:
         (["symbols", "nope.py"], 4, "nope.py does not exist"),
         (["symbols", "shop/cart.py", "--kind", "trait"], 4, "holds no trait"),
         (["symbols", ".git/index"], 4, "cannot be read"),
+        (["symbols", os.devnull], 4, "it has to be a file"),
         (["symbols", "shop/cart.py", "--revision", "nope"], 4, "no commit 'nope'"),
         (["map", "--tokens", "0"], 2, "--tokens 0 must be above 0"),
         (["map", "--tokens", "5", "--max-bytes", "5"], 2, "Only one of --max-bytes and --tokens"),
