@@ -34,7 +34,7 @@ NOTED_NS = 600 * 10**9  # a use is written when the one that is written is older
 DUE = 512  # uses that are written together
 RECENT = 4096  # newer uses that are remembered for the next eviction
 SLIDES = 64  # a hit prolongs a sliding entry when more than one part in so many of its time is gone
-WEIGHED = 8  # entries that are stored between two looks at the limits, at most
+WEIGHED = 16  # entries that are stored between two looks at the limits, at most
 WEIGHED_PART = 256  # the same as a part of each limit
 FEW_BYTES = 256 * 1024  # of free space; with less, a failure to write is not called damage
 
@@ -177,18 +177,17 @@ class Disk:
     def must_weigh(self, size: int, limits: "CacheLimits") -> bool:
         """Whether so much was stored without a look at the limits that one is due.
 
-        A look costs a tenth of a `set`, and this process's part of a batch is little to be above.
+        A look costs a third of a `set`, and this process's part of a batch is little to be above.
         """
-        with self.lock:
-            self._unweighed += 1
-            self._unweighed_bytes += size
-            due = (
-                self._unweighed * WEIGHED_PART > limits.max_entries
-                or self._unweighed >= WEIGHED
-                or self._unweighed_bytes * WEIGHED_PART > limits.max_bytes
-            )
-            if due:
-                self._unweighed = self._unweighed_bytes = 0
+        self._unweighed += 1
+        self._unweighed_bytes += size
+        due = (
+            self._unweighed >= WEIGHED
+            or self._unweighed * WEIGHED_PART > limits.max_entries
+            or self._unweighed_bytes * WEIGHED_PART > limits.max_bytes
+        )
+        if due:
+            self._unweighed = self._unweighed_bytes = 0
         return due
 
     def write_accesses(self) -> None:

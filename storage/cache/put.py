@@ -9,7 +9,7 @@ from slipstream.storage.cache.data import Item
 from slipstream.storage.cache.database import Database
 from slipstream.storage.cache.disk import Disk
 from slipstream.storage.cache.evict import evict
-from slipstream.storage.cache.generation import slots_of
+from slipstream.storage.cache.generation import slot_of, slots_of
 from slipstream.storage.database import printable
 from slipstream.storage.errors import StorageError, UsageError
 
@@ -109,7 +109,7 @@ def _prepare(
         min(now + ttl_ns, rows.NEVER),
         now,
         ttl_ns if item.sliding else 0,
-        max(-_LARGEST, min(item.priority, _LARGEST)),
+        _whole(item.priority),
         len(value),
         flags | (rows.TAGS if tags else 0) | (rows.DEPENDENCIES if parents else 0),
         printable(item.producer),
@@ -125,6 +125,52 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(printable(name) for name in names if name)) if names else ()
 
 
+def put_plain(disk: Disk, item: Item, now: int, limits: "CacheLimits") -> bool | None:
+    """Store a small value in one statement, which is a transaction of its own.
+
+    Returns:
+        Whether it is stored; None: it takes `put`, because the value is large, something is linked
+        to it, an older one has a file, or the limits have to be looked at.
+
+    Raises:
+        UsageError: The time to live is not a number of seconds above 0.
+    """
+    key, value, ttl, sliding, priority, tags, parents, producer, identity = item
+    if (
+        tags
+        or parents
+        or type(value) is not bytes
+        or len(value) > min(values.INLINE, limits.max_bytes)
+        or not storable(key)
+        or disk.must_weigh(len(value), limits)
+    ):
+        return None
+    ttl_ns = time_to_live(ttl, limits)
+    row = (
+        values.checksum(key, value) + (rows.FLAGGED if sliding else b""),
+        now,
+        min(now + ttl_ns, rows.NEVER),
+        now,
+        ttl_ns if sliding else 0,
+        _whole(priority),
+        len(value),
+        rows.SLIDING if sliding else 0,
+        printable(producer),
+        printable(identity),
+        None,
+        value,
+        key,
+    )
+    slots = (slot_of(key),)
+    done = disk.perform(lambda base: base.write_one(slots, rows.PUT_PLAIN, row), 0)
+    return None if done is False else bool(done)
+
+
+def _whole(number: int) -> int:
+    """A number that SQLite takes."""
+    return max(-_LARGEST, min(number, _LARGEST))
+
+
 def put(disk: Disk, prepared: list[Prepared], now: int, limits: "CacheLimits") -> Thrown | None:
     """Write rows in one transaction, and throw out what is too much then.
 
@@ -132,13 +178,6 @@ def put(disk: Disk, prepared: list[Prepared], now: int, limits: "CacheLimits") -
         What was thrown out; None: nothing was written.
     """
     slots = slots_of(item.row.key for item in prepared)
-    first = prepared[0]
-    plain = len(prepared) == 1 and first.row.flags & ~rows.SLIDING == 0
-    if plain and not disk.must_weigh(first.row.size, limits):
-        row = first.row
-        done = disk.perform(lambda base: base.write_one(slots, rows.PUT_PLAIN, row), None)
-        if done is not False:  # else there is a file to be removed
-            return ([], []) if done else None
 
     def write(base: Database) -> Thrown:
         for row, tags, parents, written in prepared:

@@ -30,7 +30,7 @@ from slipstream.storage.cache.data import (
 from slipstream.storage.cache.disk import Disk, Loaded
 from slipstream.storage.cache.generation import ALL, slots_of
 from slipstream.storage.cache.memory import Memory
-from slipstream.storage.cache.put import prepare_all, put, storable, time_to_live
+from slipstream.storage.cache.put import prepare_all, put, put_plain, storable, time_to_live
 
 if TYPE_CHECKING:
     from slipstream.storage.cache.typed import Cache, Codec
@@ -196,7 +196,15 @@ class CacheStore:
         Raises:
             UsageError: The TTL is not a number of seconds above 0.
         """
-        return self.set_many((Item(key, value, **options),)) == 1
+        start = time.perf_counter_ns()
+        item = Item(key, value, **options)
+        if (stored := put_plain(self.disk, item, self.clock(), self.limits)) is None:
+            return self.set_many((item,)) == 1
+        if stored:
+            with self.counts.lock:
+                self.counts.sets += 1
+            self.tell("set", key, "disk", start, len(value))
+        return stored
 
     def set_many(self, items: Iterable[Item]) -> int:
         """Store values in one transaction; returns how many.
