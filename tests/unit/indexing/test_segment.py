@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from array import array
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +105,29 @@ def test_a_damaged_artefact_is_an_error_that_says_so() -> None:
         segment.build({"a.py": "1"}, lambda _: b"damaged")
 
 
+def test_a_segment_is_read_and_searched_without_numpy(tmp_path: Path) -> None:
+    """Importing it takes longer than the search."""
+    (tmp_path / "segment").write_bytes(segment.build(TREE.files, TREE.artefact))
+    program = (
+        "import mmap, sys\n"
+        "from slipstream.tasks.indexing import map, search, segment, view\n"
+        "with open(sys.argv[1], 'rb') as file:\n"
+        "    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+        "base = segment.open(memoryview(mapped))\n"
+        "files = base.files()\n"
+        "del files['empty.py']\n"
+        "seen = view.make(base, files, lambda path: None)\n"
+        "read = lambda pairs: ((path, name, b'') for path, name in pairs)\n"
+        "for mode in ('hybrid', 'symbol', 'text', 'regex'):\n"
+        "    search.search(seen, 'Cache', read=read, mode=mode)\n"
+        "map.render(seen, 1000)\n"
+        "print({'numpy', 'asyncio', 'tree_sitter', 'prefect', 'inspect'} & set(sys.modules))\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "segment")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 WORDS = st.lists(st.sampled_from(["alpha", "beta_gamma", "Gammas", "x"]), max_size=12)
 TEXTS = st.lists(WORDS.map(" ".join), max_size=5).map("\n".join)
 TREES = st.dictionaries(st.sampled_from(["a.txt", "b/alpha.txt", "c.txt"]), TEXTS)
@@ -124,8 +151,6 @@ def test_both_ways_of_inverting_give_the_same(contents: dict[str, str]) -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=30), st.booleans())
 def test_groups_hold_every_row_once_in_order(keys: list[int], numpy: bool) -> None:
-    from array import array
-
     column = array("I", keys)
     found = invert._group_with_numpy(column) if numpy else invert._group_plainly(column)
     groups = {
