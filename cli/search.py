@@ -109,7 +109,8 @@ def search(
     if not answer.hits:
         narrowed = any((asked.path_glob, lang, kind))
         advice = "look in more files or kinds" if narrowed else "try fewer or other words"
-        raise NotFoundError(f"Nothing was found for {query!r}; {advice}.")
+        shown = query if len(query) <= 60 else f"{query[:60]}…"
+        raise NotFoundError(f"Nothing was found for {shown!r}; {advice}.")
     _print(answer.hits, max_bytes, context is not None)
     return 0
 

@@ -90,7 +90,8 @@ def ask(
     store.context = (snapshot.repository, snapshot.commit)
     limit = config.index.max_file_bytes
     name = _key(snapshot, question, model, limit)
-    if (packed := store.get(name)) is not None and (hits := _unpack(packed)) is not None:
+    packed = store.get(name) if name else None
+    if packed is not None and (hits := _unpack(packed)) is not None:
         return Answer(hits, snapshot, _problems(source), True)
 
     from slipstream.tasks.indexing import warm
@@ -108,9 +109,9 @@ def ask(
     missing = source.missing
     hits = tuple(search.search(index.view, read=source.read, vectors=vectors, **asked))
     problems = (*_problems(source, index), *filter(None, [vectors.problem if vectors else ""]))
-    if not problems and source.missing == missing:
-        # The state may have changed since: the answer is that of the state that was indexed.
-        name = _key(index.snapshot, question, model, limit)
+    # The state may have changed since: the answer is that of the state that was indexed.
+    name = _key(index.snapshot, question, model, limit)
+    if name and not problems and source.missing == missing:
         tags = [f"repository:{index.snapshot.repository}", f"commit:{index.snapshot.commit}"]
         store.set(name, _pack(hits), tags=tags, producer=_producer(model, limit))
     return Answer(hits, index.snapshot, problems, False)
@@ -208,12 +209,16 @@ def _model(config: Config) -> str:
 
 
 def _key(snapshot: Snapshot, question: Question, model: str, max_bytes: int) -> str:
+    """The key of an answer; empty: it cannot be computed, and the answer is not kept."""
     inputs: dict[str, keys.Input] = {
         **question._asdict(),
         "repository": snapshot.repository,
         "producer": _producer(model, max_bytes),
     }
-    return keys.key("search", snapshot.part, inputs)
+    try:
+        return keys.key("search", snapshot.part, inputs)
+    except keys.KeyNotComputable:
+        return ""
 
 
 def _producer(model: str, max_bytes: int) -> str:
