@@ -14,8 +14,8 @@ from slipstream.tasks.indexing.model import Kind
 class Description(NamedTuple):
     """How definitions and references are found in the syntax tree of one language.
 
-    Patterns are tree-sitter queries without predicates: `matches` crashes on them in tree-sitter
-    0.26.1, and each would run for every node that its pattern fits.
+    Patterns are tree-sitter queries without predicates: those need the text of the tree, and a tree
+    that was parsed through a callback has none: tree-sitter 0.26.1 crashes.
 
     Attributes:
         package: The grammar's wheel.
