@@ -33,7 +33,7 @@ from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.put import prepare_all, put, put_plain, storable, time_to_live
 
 if TYPE_CHECKING:
-    from slipstream.storage.cache.typed import Cache, Codec
+    from slipstream.storage.cache.typed import Codec, TypedCache
     from slipstream.storage.config.settings import CacheLimits
 
 V = TypeVar("V")
@@ -346,7 +346,7 @@ class CacheStore:
 
     def typed(
         self, codec: "Codec[V]", name: str, key: Callable[[Any], str] = str
-    ) -> "Cache[Any, V]":
+    ) -> "TypedCache[V]":
         """This cache for values of one type, which stay decoded in memory.
 
         Args:

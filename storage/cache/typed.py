@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack
 
 from slipstream.storage import logs
-from slipstream.storage.cache.data import Options
+from slipstream.storage.cache.data import Item, Options
 
 if TYPE_CHECKING:
     from slipstream.storage.cache.store import CacheStore
@@ -47,6 +47,12 @@ class Cache(Protocol[K_contra, V]):
     def set(self, key: K_contra, value: V, **options: Unpack[Options]) -> bool:
         """Store a value; whether it is stored."""
 
+    def set_many(self, values: Mapping[Any, V], **options: Unpack[Options]) -> int:
+        """Store values in one transaction; returns how many."""
+
+    def touch(self, key: K_contra, ttl: float | None = None) -> bool:
+        """Begin a value's time to live anew; false when there is none."""
+
     def get_or_compute(
         self, key: K_contra, compute: Callable[[], V], **options: Unpack[Options]
     ) -> V:
@@ -65,7 +71,7 @@ class TypedCache(Generic[V]):
     def __init__(
         self, store: "CacheStore", codec: Codec[V], name: str, key: Callable[[Any], str]
     ) -> None:
-        self._store, self._codec, self._name, self._key = store, codec, name, key
+        self.store, self._codec, self._name, self._key = store, codec, name, key
 
     def get(self, key: Any) -> V | None:
         """The value of a key, or None."""
@@ -81,7 +87,18 @@ class TypedCache(Generic[V]):
 
     def set(self, key: Any, value: V, **options: Unpack[Options]) -> bool:
         """Store a value; whether it is stored."""
-        return self._store.set(self._key(key), self._codec.encode(value), **options)
+        return self.store.set(self._key(key), self._codec.encode(value), **options)
+
+    def set_many(self, values: Mapping[Any, V], **options: Unpack[Options]) -> int:
+        """Store values in one transaction; returns how many."""
+        encode = self._codec.encode
+        return self.store.set_many(
+            Item(self._key(key), encode(value), **options) for key, value in values.items()
+        )
+
+    def touch(self, key: Any, ttl: float | None = None) -> bool:
+        """Begin a value's time to live anew; false when there is none."""
+        return self.store.touch(self._key(key), ttl)
 
     def get_or_compute(
         self,
@@ -101,39 +118,39 @@ class TypedCache(Generic[V]):
             return self._codec.encode(compute())
 
         if (value := self._find(text)) is not None:
-            if not self._store.computing.is_audited():
+            if not self.store.computing.is_audited():
                 return value
-            data = self._store.computing.audit(text, self._codec.encode(value), made, options)
+            data = self.store.computing.audit(text, self._codec.encode(value), made, options)
             return self._codec.decode(data)
-        data = self._store.computing.after_miss(text, made, stale_seconds, options)
+        data = self.store.computing.after_miss(text, made, stale_seconds, options)
         try:
             return self._codec.decode(data)
         except ValueError:  # of another schema
             data = made()
-            self._store.set(text, data, **options)
+            self.store.set(text, data, **options)
             return self._codec.decode(data)
 
     def delete(self, key: Any) -> bool:
         """Remove a value; false when there was none."""
-        return self._store.delete(self._key(key))
+        return self.store.delete(self._key(key))
 
     def exists(self, key: Any) -> bool:
         """Whether a key has a value."""
-        return self._store.exists(self._key(key))
+        return self.store.exists(self._key(key))
 
     def in_memory(self, key: Any) -> V | None:
         """The value of a key if memory has it."""
         start = perf_counter_ns()
         text = self._key(key)
-        kept = self._store.memory.get(f"{self._name}\0{text}", self._store.clock())
+        kept = self.store.memory.get(f"{self._name}\0{text}", self.store.clock())
         if kept is None:
             return None
-        self._store.tell("hit", text, "memory", start, kept.size)
+        self.store.tell("hit", text, "memory", start, kept.size)
         return kept.value  # type: ignore[no-any-return]
 
     def _find(self, key: str) -> V | None:
         start = perf_counter_ns()
-        store = self._store
+        store = self.store
         now = store.clock()
         name = f"{self._name}\0{key}"
         if (kept := store.memory.get(name, now)) is not None:
@@ -175,6 +192,14 @@ class AsyncCache(Generic[V]):
         """Store a value; whether it is stored."""
         return await _in_thread(lambda: self._cache.set(key, value, **options))
 
+    async def set_many(self, values: Mapping[Any, V], **options: Unpack[Options]) -> int:
+        """Store values in one transaction; returns how many."""
+        return await _in_thread(lambda: self._cache.set_many(values, **options))
+
+    async def touch(self, key: Any, ttl: float | None = None) -> bool:
+        """Begin a value's time to live anew; false when there is none."""
+        return await _in_thread(lambda: self._cache.touch(key, ttl))
+
     async def get_or_compute(
         self,
         key: Any,
@@ -212,6 +237,10 @@ class AsyncCache(Generic[V]):
     async def exists(self, key: Any) -> bool:
         """Whether a key has a value."""
         return await _in_thread(lambda: self._cache.exists(key))
+
+    async def ask(self, question: "Callable[[CacheStore], T]") -> T:
+        """Whatever else the store knows: `await cache.ask(lambda store: store.keys(tag="t"))`."""
+        return await _in_thread(lambda: question(self._cache.store))
 
 
 async def _in_thread(action: Callable[[], T]) -> T:

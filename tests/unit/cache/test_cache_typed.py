@@ -34,6 +34,9 @@ def test_a_value_comes_back(
     assert plain(theirs.get("key")) == value
     assert plain(mine.get_many(["key", "none"])["key"]) == value
     assert mine.exists("key")
+    assert mine.touch("key", 5)
+    assert mine.set_many({"key": value, "more": value}, tags=["t"]) == 2
+    assert store.keys(tag="t") == ["key", "more"]
     assert theirs.delete("key")
     assert mine.get("key") is None
 
@@ -95,7 +98,7 @@ def test_an_audit_compares_encoded_values(store: CacheStore) -> None:
 
 
 def test_coroutines_compute_once_and_find_what_is_in_memory(store: CacheStore) -> None:
-    cache: AsyncCache[Any] = AsyncCache(store.typed(json_codec("t"), "things"))  # type: ignore[arg-type]
+    cache: AsyncCache[Any] = AsyncCache(store.typed(json_codec("t"), "things"))
     made = []
 
     async def compute() -> list[int]:
@@ -116,6 +119,9 @@ def test_coroutines_compute_once_and_find_what_is_in_memory(store: CacheStore) -
         assert await cache.get_many(["key", "none"]) == {"key": [1, 2]}
         assert await cache.set("other", 3)
         assert await cache.exists("other")
+        assert await cache.touch("other")
+        assert await cache.set_many({"other": 4, "another": 5}) == 2
+        assert await cache.ask(lambda store: store.keys(glob="*other")) == ["another", "other"]
         assert await cache.delete("other")
         assert await cache.get("other") is None
 
