@@ -58,12 +58,14 @@ class Ended(NamedTuple):
         reason: One sentence, where it is not as planned.
         seconds: That it took.
         lags: How long the clients' loops took to come round, ns.
+        fault: Why nothing can work any more.
     """
 
     end: str
     reason: str
     seconds: float
     lags: array[int]
+    fault: Fault | None = None
 
 
 class Measuring:
@@ -108,6 +110,7 @@ class Measuring:
         self.seen: list[float] = []  # the value of each request of the metric that decides
         self.next_look = LEAST
         self.reason = ""
+        self.fault: Fault | None = None
 
     async def run(self, clients: Clients, cancelled: asyncio.Event) -> Ended:
         """Measure.
@@ -139,7 +142,7 @@ class Measuring:
         elif end == "cancelled":
             self.reason = "It was cancelled."
         seconds = (went.ended_ns - went.started_ns) / 1e9
-        return Ended(end, self.reason, max(0.0, seconds), went.lags)
+        return Ended(end, self.reason, max(0.0, seconds), went.lags, self.fault)
 
     def _specs(self) -> Iterator[RequestSpec]:
         benchmark = self.cell.benchmark
@@ -172,7 +175,7 @@ class Measuring:
         if made.fault and MEANINGS[made.fault].stops:
             self.hopeless += 1
             if self.hopeless >= HOPELESS:
-                self.reason = MEANINGS[made.fault].sentence
+                self.fault, self.reason = made.fault, MEANINGS[made.fault].sentence
                 return False
         else:
             self.hopeless = 0

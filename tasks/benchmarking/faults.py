@@ -124,6 +124,19 @@ MEANINGS = {
     ),
 }
 
+MAY_PASS = frozenset(
+    {
+        Fault.REFUSED,
+        Fault.UNREACHABLE,
+        Fault.NO_ANSWER,
+        Fault.CLOSED_EARLY,
+        Fault.RATE_LIMITED,
+        Fault.LOADING,
+        Fault.SERVER_ERROR,
+    }
+)
+"""What a server that starts anew, or is busy, shows for a while."""
+
 
 def failed(fault: Fault | None) -> bool:
     """Whether a request with this fault counts as failed."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from slipstream.storage.config.endpoints import Endpoint
 from slipstream.storage.errors import SlipError, UsageError
-from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
+from slipstream.tasks.benchmarking.faults import MAY_PASS, MEANINGS, Fault
 from slipstream.tasks.benchmarking.sample import by_status
 
 ASK_SECONDS = 10.0
@@ -45,12 +45,14 @@ class ServerError(SlipError):
 
     Attributes:
         fault: Why.
+        may_pass: Another try, a little later, may do.
     """
 
     def __init__(self, fault: Fault, where: str, words: str = "") -> None:
         said = f" ({' '.join(words.split())[:200]})" if words.strip() else ""
         super().__init__(f"{where}: {MEANINGS[fault].sentence.removesuffix('.')}{said}.")
         self.fault = fault
+        self.may_pass = fault in MAY_PASS
 
 
 class Reply(NamedTuple):
