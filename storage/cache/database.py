@@ -35,8 +35,9 @@ GENERATIONS = "generations"
 DAMAGED_KEPT = 2
 LOCK_SECONDS = 5.0  # how long a writer waits for another one before it goes on without the cache
 BUSY_SECONDS = 2.0  # the same for a program that knows SQLite's locks alone
-CACHE_KIB = 16 * 1024  # pages that SQLite keeps in memory, at most
-CHECKPOINT_PAGES = 4000  # of the log, which is then copied into the database
+CACHE_KIB = 32 * 1024  # pages that SQLite keeps in memory, at most
+PAGE_BYTES = 8192  # 64 KB are read in half the time that they take from pages of 4096
+CHECKPOINT_PAGES = 2000  # of the log, which is then copied into the database
 _SIDES = ("", "-wal", "-shm")
 
 
@@ -218,6 +219,7 @@ class Database:
         connection = sqlite3.connect(draft, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous=OFF")
+            connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(f"BEGIN;{SCHEMA_FILE.read_text(encoding='utf-8')}COMMIT;")
