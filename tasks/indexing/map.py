@@ -75,9 +75,9 @@ def render(view: View, room: int, folder: str = "") -> str:
     """
     inside = sorted(path for path in view.files if not folder or _is_in(path, folder))
     head = _head(inside, folder)
-    if len(head.encode()) > room:
+    left = room - _size(head)
+    if left < 0:
         return ""
-    left = room - len(head.encode())
     shown: dict[str, set[int]] = {}
     files = dict(_files(view, folder))
     missed = 0
@@ -87,8 +87,8 @@ def render(view: View, room: int, folder: str = "") -> str:
         while number >= 0 and number not in chosen:
             new.add(number)
             number = listed[number].parent
-        cost = sum(len(listed[one].text().encode()) for one in new)
-        cost += 0 if chosen else len(_title(path).encode())
+        cost = sum(_size(listed[one].text()) for one in new)
+        cost += 0 if chosen else _size(_title(path))
         missed = 0 if cost <= left else missed + 1
         if cost <= left:
             left -= cost
@@ -190,6 +190,11 @@ def _head(paths: list[str], folder: str) -> str:
 
 def _title(path: str) -> str:
     return f"\n{path}\n"
+
+
+def _size(text: str) -> int:
+    """Bytes of a text; names that are not UTF-8 have as many as when they are written again."""
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _is_in(path: str, folder: str) -> bool:

@@ -6,7 +6,7 @@ answers, since all figures (chunks, lengths, how many chunks hold a term) are co
 there and nothing is approximated.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from slipstream.tasks.indexing import segment
@@ -66,16 +66,6 @@ class View(NamedTuple):
             if file >= 0 and not (part.gone and part.gone[file]):
                 return number, file
         return None
-
-    def chunk_names(self) -> Iterator[tuple[str, int, bytes]]:
-        """List the chunks: path, number in the file, digest of its text (16 bytes)."""
-        for part in self.parts:
-            tables = part.segment
-            digests = bytes(tables.chunk_digest)
-            for file in part.present():
-                path, first = tables.paths.text(file), tables.file_chunks[file]
-                for chunk in range(first, tables.file_chunks[file + 1]):
-                    yield path, chunk - first, digests[16 * chunk : 16 * chunk + 16]
 
 
 def make(

@@ -62,3 +62,10 @@ def test_a_name_that_several_define_is_worth_less_for_each() -> None:
     )
     text = maps.render(tree.view(), 4000)
     assert text.index("single") < text.index("helper")
+
+
+def test_a_path_that_is_not_utf8_is_shown() -> None:
+    tree = Tree({"odd\udcff/a.py": "def helper(value):\n    return value\n"})
+    text = maps.render(tree.view(), 4000)
+    assert "odd\udcff/a.py" in text
+    assert "helper" in text

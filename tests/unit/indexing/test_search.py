@@ -186,3 +186,9 @@ def test_long_lines_are_cut() -> None:
 def test_nothing_is_found_in_nothing() -> None:
     for mode in ("hybrid", "symbol", "text", "regex"):
         assert find("Reader", Tree({}), mode=mode) == []
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "symbol", "text", "regex"])
+def test_a_path_that_is_not_utf8_is_found(mode: str) -> None:
+    tree = Tree({"odd\udcff/a.py": "def helper(value):\n    return value\n"})
+    assert find("helper", tree, mode=mode)[0].path == "odd\udcff/a.py"

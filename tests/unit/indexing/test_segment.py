@@ -121,7 +121,7 @@ def test_a_segment_is_read_and_searched_without_numpy(tmp_path: Path) -> None:
         "for mode in ('hybrid', 'symbol', 'text', 'regex'):\n"
         "    search.search(seen, 'Cache', read=read, mode=mode)\n"
         "map.render(seen, 1000)\n"
-        "print({'numpy', 'asyncio', 'tree_sitter', 'prefect', 'inspect'} & set(sys.modules))\n"
+        "print({'numpy', 'tree_sitter', 'prefect', 'git'} & set(sys.modules))\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "segment")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -38,7 +38,6 @@ def answers(tree: Tree, seen: view.View) -> dict[str, object]:
         for only in ({}, {"limit": 2}, {"path_glob": "b/"}, {"kind": "function"})
     }
     found["map"] = [maps.render(seen, room) for room in (0, 100, 10_000)]
-    found["chunks"] = sorted(seen.chunk_names())
     found["size"] = (seen.chunks, seen.length)
     return found
 
