@@ -121,6 +121,9 @@ def run(
     processes: Annotated[
         int, typer.Option("--processes", min=0, max=64, help="Client processes; 0: one.")
     ] = 0,
+    server_pid: Annotated[
+        int, typer.Option("--server-pid", min=0, metavar="PID", help="For the server's memory.")
+    ] = 0,
     resume: Annotated[
         str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
     ] = "",
@@ -178,7 +181,8 @@ def run(
         simulated = not url
         if simulated:
             url = _simulated(stack)
-        options = _options(config, url, "" if simulated else model, timeout, tokenizer, processes)
+        options = _options(config, url, "" if simulated else model, timeout, tokenizer)
+        options = options._replace(processes=processes, server_pid=server_pid)
         proof = bench_calibrate.limit_of(home, stack) if calibrate else None
         done = _measured(home, before, plan, options, proof)
     bench_results.finished(home, done, tag, json=json)
@@ -224,9 +228,7 @@ def _measured(
         live.clear()
 
 
-def _options(
-    config: Config, url: str, model: str, timeout: float, tokenizer: str, processes: int
-) -> Options:
+def _options(config: Config, url: str, model: str, timeout: float, tokenizer: str) -> Options:
     from slipstream.storage.config.endpoints import resolve
     from slipstream.tasks.benchmarking.model import Waits
     from slipstream.tasks.benchmarking.run import Options
@@ -239,7 +241,6 @@ def _options(
         model=model,
         waits=Waits(read=timeout),
         tokenizer=tokenizer,
-        processes=processes,
     )
 
 

@@ -51,10 +51,15 @@ def results(
     slip bench results --suite throughput --json
     """
     from slipstream.storage import bench
+    from slipstream.tasks.benchmarking.run import under_way
 
     with _database() as connection:
         found = bench.runs(connection, limit, suite=suite, model=model)
         tags = {run.id: bench.tags(connection, run.id) for run in found}
+    if any(run.state == bench.RUNNING for run in found) and not under_way(paths.home()):
+        found = [
+            run._replace(state="cut off") if run.state == bench.RUNNING else run for run in found
+        ]
     if json:
         output.print_json([_plain(run) | {"tags": tags[run.id]} for run in found])
         return 0
@@ -67,17 +72,28 @@ def results(
     return 0
 
 
-def show(run: Run = "latest", json: Json = False) -> int:
+def show(
+    run: Run = "latest",
+    without_outliers: Annotated[
+        bool, typer.Option("--without-outliers", help="Leave outlying requests out.")
+    ] = False,
+    json: Json = False,
+) -> int:
     """Show the figures of a run, what went wrong, and what to be careful about.
 
     \b
     slip bench show
     slip bench show baseline --json
+    slip bench show latest --without-outliers
     """
     from slipstream.storage import bench_names
 
     with _database() as connection:
-        show_run(connection, bench_names.resolve(connection, run), json=json)
+        found = bench_names.resolve(connection, run)
+        if without_outliers:
+            show_without_outliers(connection, found)
+        else:
+            show_run(connection, found, json=json)
     return 0
 
 
@@ -209,10 +225,32 @@ def show_run(connection: sqlite3.Connection, run: RunRecord, *, json: bool) -> N
     for cell, metrics in rows:
         found.update(bench.tally(connection, cell.id, "fault"))
         sources = set(bench.tally(connection, cell.id, "source"))
-        for caution in bench_view.cautions(cell, metrics, sources):
+        told = bench_view.Told(sources, *bench.disagreeing(connection, cell.id))
+        for caution in bench_view.cautions(cell, metrics, told):
             output.warn(caution)
     for line in bench_view.faults(found):
         output.warn(line)
+
+
+def show_without_outliers(connection: sqlite3.Connection, run: RunRecord) -> None:
+    """Print what the figures of a run would be without outliers; what is stored stays."""
+    from slipstream.cli import bench_view
+    from slipstream.storage import bench
+    from slipstream.tasks.benchmarking import keep, metrics
+
+    rows = []
+    for cell in bench.cells(connection, run.id):
+        samples = [keep.to_sample(row) for row in bench.samples(connection, cell.id)]
+        kept, left_out = metrics.without_outliers(samples)
+        limits = {
+            name.removesuffix("_ms"): limit
+            for name, limit in cell.settings["objectives"].items()
+            if limit is not None
+        }
+        found = [keep.metric_row(m) for m in metrics.compute(kept, limits, run.seed)]
+        rows.append((cell, found))
+        output.note(f"{cell.benchmark}, {cell.label}: {left_out} outliers left out")
+    bench_view.table(rows)
 
 
 @contextmanager

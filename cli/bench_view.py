@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from slipstream.cli import output
 from slipstream.cli.output import Cell as Value
@@ -21,10 +21,25 @@ RIGHT = " ".join(HEADERS[2:])
 WITHHELD = "withheld"
 LIVE, LINES = 0.2, 5.0  # seconds between two updates, in a terminal and elsewhere
 HIGH_VARIATION = 0.3  # deviation as a share of the mean
+LATE = 0.05  # of the time to first token: what the client's own delay may be
 FIELDS = (
     ("ttft", "p50"), ("ttft", "p95"), ("itl", "p50"), ("itl", "p95"), ("e2e", "p50"),
     ("e2e", "p95"),
 )  # fmt: skip
+
+
+class Told(NamedTuple):
+    """What the samples of a cell say of its figures.
+
+    Attributes:
+        sources: Who counted the tokens out.
+        disagreeing: Requests in which a tokenizer and the server count differently.
+        agreeing: Those in which they do not.
+    """
+
+    sources: set[str]
+    disagreeing: int
+    agreeing: int
 
 
 def table(rows: Sequence[tuple[CellRecord, Sequence[MetricRow]]]) -> None:
@@ -72,7 +87,7 @@ def faults(found: Mapping[str, int]) -> list[str]:
     ]
 
 
-def cautions(cell: CellRecord, metrics: Sequence[MetricRow], sources: set[str]) -> list[str]:
+def cautions(cell: CellRecord, metrics: Sequence[MetricRow], told: Told) -> list[str]:
     """What to be careful about in the figures of a cell, one sentence each."""
     found = by_name(metrics)
     place = f"{cell.benchmark}, {cell.label}"
@@ -87,10 +102,27 @@ def cautions(cell: CellRecord, metrics: Sequence[MetricRow], sources: set[str]) 
                 f"{place}: {name} varies much (deviation {share:.0%} of the mean); "
                 "measure more, or see what else the machine does."
             )
-    if "estimate" in sources:
+        far = found.get((name, "outliers"))
+        if far and far.value:
+            said.append(
+                f"{place}: {far.value:.0f} of {far.size} requests are outliers in {name}; they "
+                "are in the figures, --without-outliers shows them without."
+            )
+    lag, ttft = found.get(("loop_lag", "p99")), found.get(("ttft", "p50"))
+    if lag and ttft and lag.value > LATE * ttft.value:
+        said.append(
+            f"{place}: the client was late itself (p99 {lag.value:.1f} ms); close what else the "
+            "machine is doing, and measure again."
+        )
+    if "estimate" in told.sources:
         said.append(f"{place}: the tokens were estimated: the server does not count them.")
-    elif "tokenizer" in sources:
+    elif "tokenizer" in told.sources:
         said.append(f"{place}: the tokens were counted by a tokenizer, not by the server.")
+    if told.disagreeing:
+        said.append(
+            f"{place}: the tokenizer and the server count other tokens in {told.disagreeing} "
+            f"of {told.disagreeing + told.agreeing} answers; the server's count is used."
+        )
     return said
 
 

@@ -249,6 +249,16 @@ def tally(
     return dict(rows)
 
 
+def disagreeing(connection: sqlite3.Connection, cell: int) -> tuple[int, int]:
+    """Of how many requests a tokenizer and the server count other tokens, and of how many not."""
+    row = connection.execute(
+        "SELECT total(counted_tokens <> output_tokens), count(*) FROM bench_samples"
+        " WHERE cell_id = ? AND source = 'server' AND counted_tokens IS NOT NULL",
+        (cell,),
+    ).fetchone()
+    return int(row[0]), int(row[1]) - int(row[0])
+
+
 def save_metrics(connection: sqlite3.Connection, cell: int, rows: Iterable[MetricRow]) -> None:
     """Write the figures of a cell, in place of those that were there."""
     with transaction(connection):

@@ -27,6 +27,9 @@ goodput: of those, the ones that met all objectives, per second (Zhong et al., D
 goodput_share: how many of the measured requests did.
 error_rate: how many of the measured requests failed.
 
+Outliers (beyond 3 standard deviations, or by MAD) are counted under `outliers`, and never left out
+unless that is asked for.
+
 Intervals: `statistics.py`; of rates by batch means (Law, Simulation Modeling and Analysis, 9.5.3)
 over ten parts of the window; of shares by Wilson.
 """
@@ -53,6 +56,7 @@ LATENCIES = (
     "ttft", "ttft_reasoning", "ttft_content", "ttft_tool_call", "itl", "tpot", "e2e",
     "ttft_scheduled", "e2e_scheduled", "dispatch_lag",
 )  # fmt: skip
+FLAGGED = ("ttft", "tpot", "e2e")  # whose outliers are counted, one value for each request
 COUNTS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 
 
@@ -160,11 +164,30 @@ def compute(
             groups = np.unique(got.owner, return_inverse=True)[1] if name == "itl" else None
             summary = statistics.summarise(got.values, groups, seed)
             found += as_metrics(name, "tokens" if counted else "ms", direction, summary)
+            if name in FLAGGED:
+                far = len(set().union(*statistics.outliers(got.values)))
+                size = got.values.size
+                found.append(Metric(name, "outliers", "count", "none", far, None, None, size))
     if measured:
         failed = sum(not sample.good for sample in measured)
         rate = statistics.wilson(failed, len(measured))
         found.append(Metric("error_rate", "value", "share", "lower", *rate, len(measured)))
     return found + _rates(samples, measured, objectives or {})
+
+
+def without_outliers(samples: Sequence[Sample]) -> tuple[list[Sample], int]:
+    """The samples without the measured requests that are outliers in any of `FLAGGED`.
+
+    Returns:
+        The others, and how many were left out.
+    """
+    measured = [place for place, sample in enumerate(samples) if sample.phase is Phase.MEASURED]
+    far: set[int] = set()
+    for name in FLAGGED:
+        got = values([samples[place] for place in measured], name)
+        for places in statistics.outliers(got.values):
+            far.update(measured[got.owner[place]] for place in places)
+    return [sample for place, sample in enumerate(samples) if place not in far], len(far)
 
 
 def as_metrics(

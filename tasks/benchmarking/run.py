@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -23,6 +24,7 @@ from slipstream.tasks.benchmarking import environment, keep, metrics, statistics
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
+from slipstream.tasks.benchmarking.memory import Memory
 from slipstream.tasks.benchmarking.model import Metric, Sample, Source, Waits
 from slipstream.tasks.benchmarking.prompts import Prompts, from_file
 from slipstream.tasks.benchmarking.requests import Requests
@@ -48,7 +50,8 @@ class Options(NamedTuple):
         waits: How long requests wait.
         load_seconds: How long to wait for a server that still loads its model.
         tokenizer: A tokenizer.json file; empty: the server's own, else an estimate.
-        processes: Client processes; 0: as many as the calibration says, one where there is none.
+        processes: Client processes; 0: one.
+        server_pid: The server's process, for its memory; 0: not known.
     """
 
     target: Target
@@ -57,6 +60,7 @@ class Options(NamedTuple):
     load_seconds: float = 120.0
     tokenizer: str = ""
     processes: int = 0
+    server_pid: int = 0
 
 
 class Watcher(NamedTuple):
@@ -78,6 +82,9 @@ class Watcher(NamedTuple):
 QUIET = Watcher()
 Limit: TypeAlias = Callable[[Cell, Clients], Awaitable[str]]
 """Says why the figures of a cell would be the client's own; empty: they would not."""
+Attempt: TypeAlias = Callable[[], Awaitable[Ended]]
+Around: TypeAlias = Callable[[Cell, str, Attempt], Awaitable[Ended]]
+"""Is given each cell, the model's name and what measures it, which goes on where it ended before."""
 SOUND = frozenset({"error_rate", "dispatch_lag", *metrics.COUNTS})
 """Metrics that are sound whatever the client can time."""
 
@@ -100,6 +107,15 @@ def only_one(home: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def under_way(home: Path) -> bool:
+    """Whether a benchmark is running now."""
+    try:
+        with only_one(home):
+            return False
+    except SlipError:
+        return True
 
 
 def begin(home: Path, suite: Suite, options: Options) -> RunRecord:
@@ -134,6 +150,7 @@ async def measure(
     watcher: Watcher = QUIET,
     cancelled: asyncio.Event | None = None,
     limit: Limit | None = None,
+    around: Around | None = None,
 ) -> RunRecord:
     """Measure what of a run is not there yet.
 
@@ -144,6 +161,7 @@ async def measure(
         watcher: Is told how it goes.
         cancelled: Set by somebody else to end within a second, keeping what was measured.
         limit: Awaited before each cell.
+        around: Awaited for each cell; default: measures it once.
 
     Returns:
         The run as it was saved last.
@@ -154,7 +172,7 @@ async def measure(
     stop = cancelled or asyncio.Event()
     with only_one(home), closing(database.connect(home)) as connection:
         try:
-            return await _measure(connection, run, options, watcher, stop, limit)
+            return await _measure(connection, run, options, watcher, stop, limit, around)
         except sqlite3.Error as error:
             raise database.unusable(home / "outputs.db", error) from error
 
@@ -166,6 +184,7 @@ async def _measure(
     watcher: Watcher,
     stop: asyncio.Event,
     limit: Limit | None,
+    around: Around | None,
 ) -> RunRecord:
     suite = suites.parse(run.suite_json, f"run {run.id}")
     started = await processes.start(options.processes or 1)
@@ -191,20 +210,31 @@ async def _measure(
         state, reason = "done", ""
         todo = suites.cells(suite)
         known = {record.position: record for record in bench.cells(connection, run.id)}
-        for cell in todo:
-            record = known.get(cell.position)
-            if record and record.state == "done":
-                continue
+
+        async def attempt(cell: Cell) -> Ended:
             withheld = await limit(cell, started) if limit else ""
             overhead = await asyncio.to_thread(_overhead, options, server, cell)
             requests = Requests(suite, cell, server, prompts, overhead)
-            record = _record(cell, record, withheld)
+            record = _record(cell, known.get(cell.position), withheld)
             record = bench.save_cell(connection, run.id, record)
             watcher.begun(cell, len(todo))
             measuring = _measuring(connection, record, cell, requests, builder, local, watcher)
-            ended = await measuring.run(started, stop)
-            record, found = _finish(connection, run, record, cell, ended)
+            memory = Memory(options.target, options.server_pid, started.pids)
+            watching = asyncio.create_task(memory.watch())
+            try:
+                ended = await measuring.run(started, stop)
+            finally:
+                watching.cancel()
+            record, found = _finish(connection, run, record, cell, ended, memory)
+            known[cell.position] = record
             watcher.ended(record, found)
+            return ended
+
+        for cell in todo:
+            if cell.position in known and known[cell.position].state == "done":
+                continue
+            work = partial(attempt, cell)
+            ended = await (around(cell, run.model, work) if around else work())
             if ended.end in ("cancelled", "hopeless"):
                 state, reason = ("cancelled", "It was cancelled.")
                 if ended.end == "hopeless":
@@ -268,7 +298,12 @@ def _record(cell: Cell, before: CellRecord | None, withheld: str) -> CellRecord:
 
 
 def _finish(
-    connection: sqlite3.Connection, run: RunRecord, record: CellRecord, cell: Cell, ended: Ended
+    connection: sqlite3.Connection,
+    run: RunRecord,
+    record: CellRecord,
+    cell: Cell,
+    ended: Ended,
+    memory: Memory,
 ) -> tuple[CellRecord, list[Metric]]:
     """Write a cell's end and its figures."""
     samples = [keep.to_sample(row) for row in bench.samples(connection, record.id)]
@@ -279,6 +314,7 @@ def _finish(
     if ended.lags:
         lags = [lag / metrics.MS for lag in ended.lags]
         found += metrics.as_metrics("loop_lag", "ms", "lower", statistics.summarise(lags))
+    found += memory.metrics()
     bench.save_metrics(connection, record.id, map(keep.metric_row, found))
     record = record._replace(
         state=STATES.get(ended.end, "stopped"),

@@ -22,7 +22,6 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 SIGMAS = 3.0
 MAD_LIMIT = 3.5  # Iglewicz and Hoaglin 1993
 MAD_SCALE = 0.6744897501960817  # makes the MAD of a normal distribution its standard deviation
-HIGH_VARIATION = 0.3  # coefficient of variation from which a figure comes with a warning
 
 
 class Interval(NamedTuple):

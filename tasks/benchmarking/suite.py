@@ -30,7 +30,7 @@ Rate: TypeAlias = Annotated[float, Field(gt=0, le=100_000)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 Milliseconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400_000)]
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Family: TypeAlias = Literal["latency", "throughput", "context", "agent"]
+Family: TypeAlias = Literal["latency", "throughput", "context", "agent", "memory"]
 Prefix: TypeAlias = Literal["unique", "shared"]
 
 
@@ -117,10 +117,15 @@ class Suite(Strict):
     description: str = Field("", description="One sentence.")
     seed: int = Field(0, description="Of prompts, arrivals and intervals.")
     temperature: float = Field(0.0, ge=0, le=2, description="0: always the likeliest token.")
-    benchmarks: list[Benchmark] = Field(min_length=1)
+    include: list[Name] = Field(
+        [], description="Shipped suites whose benchmarks come first, as `suite-benchmark`."
+    )
+    benchmarks: list[Benchmark] = Field([], description="What is measured, in this order.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
+        if not self.benchmarks and not self.include:
+            raise ValueError("there is no benchmark")
         names = [benchmark.name for benchmark in self.benchmarks]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"more than one benchmark is called {', '.join(sorted(twice))}")
@@ -203,8 +208,7 @@ def parse(text: str, where: str) -> Suite:
     import yaml
 
     try:
-        value = yaml.safe_load(text)
-        return Suite.model_validate(value)
+        return _whole(Suite.model_validate(yaml.safe_load(text)))
     except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{where} is not YAML: {' '.join(str(error).split())}.") from error
     except ValidationError as error:
@@ -212,6 +216,18 @@ def parse(text: str, where: str) -> Suite:
         place = ".".join(str(part) for part in first["loc"])
         words = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"{where}: {place + ': ' if place else ''}{words}.") from error
+
+
+def _whole(suite: Suite) -> Suite:
+    """The suite with the benchmarks of those that it includes."""
+    found: list[Benchmark] = []
+    for name in suite.include:
+        if name not in shipped():
+            raise UsageError(f"suite {suite.name}: there is no suite {name} to include.")
+        for benchmark in load(name).benchmarks:
+            new = {"name": f"{name}-{benchmark.name}"}
+            found.append(benchmark.model_copy(update=new))
+    return suite.model_copy(update={"include": [], "benchmarks": found + suite.benchmarks})
 
 
 def selected(suite: Suite, names: Sequence[str]) -> Suite:

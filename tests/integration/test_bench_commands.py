@@ -70,6 +70,9 @@ def test_what_was_measured_is_shown_exported_and_imported(
     done = here("bench", "run", "--base-url", server.base_url, *QUICK)
     assert done.returncode == 0, done.stderr
     assert here("bench", "show").stdout == done.stdout
+    without = here("bench", "show", "--without-outliers")
+    assert table(without.stdout)[0]["benchmark"] == "latency"
+    assert "outliers left out" in without.stderr
     file = tmp_path / "run.json"
     assert here("bench", "export", "-o", str(file)).returncode == 0
     whole = json.loads(file.read_text())

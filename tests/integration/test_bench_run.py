@@ -105,6 +105,8 @@ def test_a_suite_is_measured_and_kept(home: Path, server: Simulated) -> None:
         assert found["error_rate", "value"] == 0
         assert found["ttft", "p50"] >= 3
         assert found["loop_lag", "p50"] > 0
+        assert found["server_memory", "max"] >= found["server_memory", "mean"] > 1e6
+        assert found["client_memory", "max"] > 1e6
     assert figures(home, kept[0].id)["goodput_share", "value"] == 1
     assert ("ttft_tool_call", "mean") in figures(home, kept[4].id)
     assert "concurrency=1 of 5" in told
@@ -261,7 +263,7 @@ def test_withheld_figures_have_their_reason(home: Path, server: Simulated) -> No
     assert ("ttft", "p50") in figures(home, first.id)
     assert {name for name, _ in figures(home, second.id)} == {
         "error_rate", "dispatch_lag", "loop_lag", "prompt_tokens", "cached_tokens",
-        "completion_tokens",
+        "completion_tokens", "client_memory", "server_memory",
     }  # fmt: skip
 
 

@@ -10,7 +10,14 @@ import pytest
 import scipy.stats
 
 from slipstream.tasks.benchmarking.faults import Fault
-from slipstream.tasks.benchmarking.metrics import LATENCIES, compute, meets, values
+from slipstream.tasks.benchmarking.metrics import (
+    FLAGGED,
+    LATENCIES,
+    compute,
+    meets,
+    values,
+    without_outliers,
+)
 from slipstream.tasks.benchmarking.model import Metric, Phase, Sample
 
 MS = 1_000_000
@@ -73,6 +80,7 @@ def test_every_figure_agrees_with_numpy_and_scipy_on_the_samples() -> None:
                 "sd": raw.std(ddof=1),
                 "min": raw.min(),
                 "max": raw.max(),
+                **({"outliers": found[name, "outliers"].value} if name in FLAGGED else {}),
                 **{f"p{q}": np.percentile(raw, q) for q in (50, 90, 95, 99)},
             }
         )
@@ -180,6 +188,19 @@ def test_kinds_of_first_tokens_and_counts_are_figures_where_there_are_any() -> N
         assert found[name, "mean"].value == value
         assert found[name, "mean"].low is None
     assert ("ttft_tool_call", "mean") not in table(compute(many(2)))
+
+
+def test_outliers_are_counted_and_left_out_only_when_asked_for() -> None:
+    samples = [sample(n, [10 + n % 3, 20 + n % 3], sent=1 + 50 * n) for n in range(20)]
+    samples.append(sample(20, [500, 510], sent=2000))
+    samples.append(sample(0, [900, 950], sent=3000, phase=Phase.WARMUP))
+    found = table(compute(samples))
+    assert found["ttft", "outliers"].value == 1
+    assert found["ttft", "max"].value == 500
+    kept, left_out = without_outliers(samples)
+    assert left_out == 1
+    assert [s.number for s in kept] == [*range(20), 0]
+    assert without_outliers([]) == ([], 0)
 
 
 def test_nothing_measured_gives_no_figure() -> None:

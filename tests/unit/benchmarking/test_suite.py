@@ -18,7 +18,9 @@ MINE: dict[str, Any] = {"name": "mine", "benchmarks": [{"name": "a", "concurrenc
 
 
 def test_every_shipped_suite_is_valid_and_has_the_name_of_its_file() -> None:
-    assert {"agent", "context", "latency", "smoke", "throughput"} <= set(shipped())
+    assert {"agent", "context", "full", "latency", "memory", "smoke", "throughput"} <= set(
+        shipped()
+    )
     for name in shipped():
         found = load(name)
         assert found.name == name
@@ -53,7 +55,8 @@ def test_a_suite_of_ones_own_is_a_file(tmp_path: Path, ending: str) -> None:
         ({"version": 2}, "version: "),
         ({"name": "Mine!"}, "name: "),
         ({"more": 1}, "more: Extra inputs"),
-        ({"benchmarks": []}, "benchmarks: "),
+        ({"benchmarks": []}, "there is no benchmark"),
+        ({"include": ["none"]}, "there is no suite none to include"),
         ({"benchmarks": [{"name": "a"}]}, "either concurrency or rate"),
         ({"benchmarks": [{"name": "a", "rate": [1], "concurrency": [1]}]}, "either"),
         ({"benchmarks": [{"name": "a", "rate": [0]}]}, r"benchmarks\.0\.rate\.0: "),
@@ -62,7 +65,7 @@ def test_a_suite_of_ones_own_is_a_file(tmp_path: Path, ending: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(change: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UsageError, match=f"^x: .*{sentence}") as error:
+    with pytest.raises(UsageError, match=f"^(x|suite mine): .*{sentence}") as error:
         parse(json.dumps({**MINE, **change}), "x")
     assert "\n" not in str(error.value)
 
@@ -83,6 +86,15 @@ def test_files_that_cannot_be_read_are_one_sentence(tmp_path: Path) -> None:
         load(str(tmp_path / "none.yaml"))
     with pytest.raises(UsageError, match=r"no suite smokey; there are .*smoke"):
         load("smokey")
+
+
+def test_a_suite_may_include_others() -> None:
+    found = parse(json.dumps({**MINE, "include": ["smoke"]}), "x")
+    assert [b.name for b in found.benchmarks] == [
+        "smoke-latency", "smoke-sweep", "smoke-arrivals", "a",
+    ]  # fmt: skip
+    assert parse(found.model_dump_json(), "x") == found
+    assert len(cells(load("full"))) > 30
 
 
 def test_benchmarks_are_chosen_by_name() -> None:

@@ -72,6 +72,19 @@ def test_a_request_is_counted_once(connection: sqlite3.Connection) -> None:
     assert [s.sent_ns for s in bench.samples(connection, cell)] == [2, 2]
 
 
+def test_what_requests_have_is_counted(connection: sqlite3.Connection) -> None:
+    """Faults, sources, and where two counts of tokens disagree; of measured requests alone."""
+    bench.save_run(connection, RUN)
+    cell = bench.save_cell(connection, RUN.id, CELL).id
+    for number, counted in enumerate([1, 2, None]):
+        row = SAMPLE._replace(number=number, counted_tokens=counted, fault="html" * (number > 0))
+        bench.add_sample(connection, cell, row)
+    bench.add_sample(connection, cell, SAMPLE._replace(phase="warmup", fault="empty"))
+    assert bench.tally(connection, cell, "fault") == {"html": 2}
+    assert bench.tally(connection, cell, "source") == {"server": 3}
+    assert bench.disagreeing(connection, cell) == (1, 1)
+
+
 def test_what_a_server_says_is_kept_whatever_it_is(connection: sqlite3.Connection) -> None:
     """Numbers of any size and texts of any kind."""
     bench.save_run(connection, RUN)
