@@ -98,7 +98,7 @@ _SHEBANG = re.compile(
 )
 # A header that begins so is not C: a look at the file's beginning is what can be had cheaply.
 _CPP_HEADER = re.compile(
-    rb"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:"
+    rb"^[ \t]*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:"
     rb"|#\s*include\s*<[a-z_]+>|constexpr\b|extern\s+\"C\+\+\")",
     re.MULTILINE,
 )

@@ -23,6 +23,7 @@ import msgpack
 
 from slipstream.storage import logs
 from slipstream.tasks.indexing import parse
+from slipstream.tasks.indexing.languages import PARSED
 from slipstream.tasks.indexing.worker import read_frame, write_frame
 
 Token = TypeVar("Token")
@@ -33,7 +34,7 @@ SMALL_BYTES = 300_000
 # What is parsed in the process that asks, where nothing can stop it: larger contents, and long runs
 # without a word, are what grammars take seconds and more for, 30 KB of `/*` in Python minutes.
 HARMLESS_BYTES = 32_000
-_ODD = re.compile(rb"\W{200}")
+_ODD = re.compile(rb"[^\w\x80-\xff]{200}")
 BATCH_FILES = 16
 BATCH_BYTES = 128 * 1024
 SECONDS = 10.0  # that a content may take; 1 MB of code takes half a second
@@ -41,7 +42,6 @@ _LOOK_EVERY = 1.0  # seconds, for processes that hang
 _END_WITHIN = 2.0  # seconds, of a process that has nothing left to do
 
 _COMMAND = ("-P", "-m", "slipstream.tasks.indexing.worker")
-
 
 Job: TypeAlias = tuple[str, bytes]  # language, content
 
@@ -69,7 +69,7 @@ def parse_many(
     else:  # there are few: only what may break the parser goes to a process
         odd = []
         for token, language, data in first:
-            if _harmless(data):
+            if _harmless(language, data):
                 yield token, parse.packed(language, data)
             else:
                 odd.append((token, language, data))
@@ -85,8 +85,8 @@ def parse_many(
         pool.close(now=not done)
 
 
-def _harmless(data: bytes) -> bool:
-    return len(data) < HARMLESS_BYTES and not _ODD.search(data)
+def _harmless(language: str, data: bytes) -> bool:
+    return language not in PARSED or (len(data) < HARMLESS_BYTES and not _ODD.search(data))
 
 
 def cores() -> int:

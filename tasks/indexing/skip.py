@@ -43,7 +43,7 @@ _MINIFIED_ENDS = tuple(MINIFIED_ENDS)
 
 # The sentences that generators put into the comment at a file's beginning, in any comment's form.
 _GENERATED = re.compile(
-    rb"^[ \t]*(?:/[/*]+|\*+|#+|--+|;+|%+|<!--+|\"\"\"|\(\*)[^\n]*"
+    rb"^[ \t]*(?:/[/*]|\*|#|--|;|%|<!--|\"\"\"|\(\*)[^\n]*"
     rb"(?:\bcode generated\b[^\n]*\bdo not edit\b"
     rb"|@generated\b"
     rb"|<auto-?generated\b"

@@ -40,7 +40,7 @@ _WITHIN = ("value", "right", "type")  # fields of a definition that may hold its
 _CODE = frozenset(("constructor", "function", "method"))
 
 _FIRST_STRING = re.compile(
-    rb"\s*(?:#[^\n]*\s*)*[rRuU]?(?:\"\"\"(.*?)(?:\"\"\"|\Z)|'''(.*?)(?:'''|\Z)|\"([^\"\n]*)|'([^'\n]*))",
+    rb"\s*(?:#[^\n]*\n\s*)*[rRuU]?(?:\"\"\"(.*?)(?:\"\"\"|\Z)|'''(.*?)(?:'''|\Z)|\"([^\"\n]*)|'([^'\n]*))",
     re.DOTALL,
 )
 _WORDS = re.compile(rb"[\w \t]+")

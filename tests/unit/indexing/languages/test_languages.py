@@ -62,6 +62,7 @@ def test_a_deep_nest_does_not_take_the_square_of_its_size_in_scopes() -> None:
         ("def f():\n    pass", ""),
         ("# Reads.\n@decorated\ndef f():\n    pass", "Reads."),
         ("# Not this.\n\ndef f():\n    pass", ""),
+        ("def f():\n    " + "#" * 1900 + "\n    pass", ""),
         ("# -----\n# Reads!\n# -----\ndef f():\n    pass", "Reads!"),
     ],
 )
