@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PATH_WEIGHT = 1  # occurrences of a path's words in each chunk of its file
 MOST_TIMES = 255  # a term's occurrences in a chunk are told up to here
 
+AT_ONCE = 1 << 23  # postings that numpy turns around at once, in about 0.5 GB
 SMALL = 30_000  # postings; plain Python turns them around in the time numpy takes to be imported
 
 
@@ -132,63 +133,92 @@ def _invert_plainly(sources: Sequence[Source]) -> Postings:
     return found._replace(lengths=lengths)
 
 
-def _invert_with_numpy(sources: Sequence[Source]) -> Postings:
+def _invert_with_numpy(sources: Sequence[Source], at_once: int = AT_ONCE) -> Postings:
     import numpy as np
 
     packed = [source.terms for source in sources]
     paths = [source.path for source in sources]
-    files = np.arange(len(sources))
 
-    def each(counts: list[int]) -> "NDArray[np.int64]":
-        return np.array(counts, np.int64)
+    def each(counts: list[int]) -> "NDArray[np.uint32]":
+        return np.array(counts, np.uint32)
 
     # The tokens of all files numbered through, and behind them each path as a token of its own.
     vocabulary = each([len(terms.lengths) for terms in packed])
-    tokens = _joined([terms.tokens for terms in packed], np.uint32).astype(np.int64)
-    tokens += np.repeat(
-        np.cumsum(vocabulary) - vocabulary, each([len(terms.tokens) for terms in packed])
-    )
+    first_token = np.cumsum(vocabulary, dtype=np.uint32)
+    path_token = each(list(range(len(sources)))) + first_token[-1]
     sizes = _joined([terms.sizes for terms in packed], np.uint32)
-    of_chunks = np.arange(len(sizes))
-    file_chunks = each([len(terms.sizes) for terms in packed])
+    every_chunk = np.arange(len(sizes), dtype=np.uint32)
+    token = _joined([terms.tokens for terms in packed], np.uint32) + np.repeat(
+        first_token - vocabulary, [len(terms.tokens) for terms in packed]
+    )
     counts = _joined([terms.counts for terms in packed], np.uint8)
-    chunks = np.repeat(of_chunks, sizes)
-    lengths = np.bincount(chunks, weights=counts, minlength=len(sizes))
-    tokens = np.concatenate([tokens, np.repeat(files + vocabulary.sum(), file_chunks)])
-    chunks = np.concatenate([chunks, of_chunks])
-    counts = np.concatenate([counts, np.full(len(sizes), PATH_WEIGHT, np.uint8)])
+    chunk = np.repeat(every_chunk, sizes)
+    lengths = np.bincount(chunk, weights=counts, minlength=len(sizes))
+    path_tokens = np.repeat(path_token, [len(terms.sizes) for terms in packed])
+    tables = _Tables(
+        np.concatenate([token, path_tokens]),
+        np.concatenate([chunk, every_chunk]),
+        np.concatenate([counts, np.full(len(sizes), PATH_WEIGHT, np.uint8)]),
+        len(sizes).bit_length(),
+    )
 
-    # A token's terms lie side by side: each of its postings becomes one for each of them.
+    # The terms of each token, a range of terms after the other where there are very many postings.
     bytes_of = _joined([terms.lengths for terms in packed], np.uint8)
     terms_of = np.concatenate([bytes_of, each([len(path) for path in paths])]) // 8
-    first_of = np.cumsum(terms_of) - terms_of
-    every = _joined([*(terms.hashes for terms in packed), *paths], np.uint64)
-    hashes, ids = np.unique(every, return_inverse=True)
-    times = terms_of[tokens]
-    ends = np.cumsum(times)
-    if not times.any():  # tokens without a term: numbers, hashes
-        return _invert_plainly(sources)
-    within = np.arange(int(ends[-1])) - np.repeat(ends - times, times)
-    term = ids[np.repeat(first_of[tokens], times) + within].astype(np.uint64)
+    hashes = _joined([*(terms.hashes for terms in packed), *paths], np.uint64)
+    owner = np.repeat(np.arange(len(terms_of)), terms_of)
+    ranges = (int(terms_of[tables.token].sum(dtype=np.int64)) // at_once).bit_length()
+    found = Postings(*(array(code) for code in "QIIBI"))
+    for number in range(1 << ranges):
+        within = hashes >> np.uint64(64 - ranges) == number if ranges else slice(None)
+        part = _inverted(tables, hashes[within], owner[within], len(terms_of))
+        found.hashes.frombytes(part[0].tobytes())
+        found.first.frombytes((part[1] + len(found.chunks)).astype(np.uint32).tobytes())
+        found.chunks.frombytes(part[2].astype(np.uint32).tobytes())
+        found.times.frombytes(part[3].astype(np.uint8).tobytes())
+    found.first.append(len(found.chunks))
+    return found._replace(lengths=_array("I", lengths))
+
+
+class _Tables(NamedTuple):
+    """Postings of tokens: of each the token, the chunk, how often; and the bits of a chunk."""
+
+    token: "NDArray[np.uint32]"
+    chunk: "NDArray[np.uint32]"
+    times: "NDArray[np.uint8]"
+    bits: int
+
+
+def _inverted(
+    tables: _Tables, hashes: "NDArray[np.uint64]", owner: "NDArray[np.int64]", tokens: int
+) -> "tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]":
+    """Turn around the postings of some terms, whose tokens are their owners, in their order.
+
+    Returns:
+        Terms, first posting of each, chunks and times of the postings, as `Postings` has them.
+    """
+    import numpy as np
+
+    terms, ids = np.unique(hashes, return_inverse=True)
+    # A token's terms lie side by side: each of its postings becomes one for each of them.
+    many_of = np.bincount(owner, minlength=tokens)
+    many = many_of[tables.token]
+    ends = np.cumsum(many)
+    at = np.arange(len(ends) and int(ends[-1]))
+    at += np.repeat((np.cumsum(many_of) - many_of)[tables.token] + many - ends, many)
 
     # Term, chunk and count as one number, so that sorting the numbers carries everything along.
-    bits = len(sizes).bit_length()
-    keys = term << np.uint64(bits + 8)
-    keys |= np.repeat(chunks, times).astype(np.uint64) << np.uint64(8)
-    keys |= np.repeat(counts, times)
+    keys = ids.astype(np.uint64)[at] << np.uint64(tables.bits + 8)
+    keys |= np.repeat(tables.chunk, many).astype(np.uint64) << np.uint64(8)
+    keys |= np.repeat(tables.times, many)
     keys.sort()
     pairs = keys >> np.uint64(8)
-    starts = np.flatnonzero(np.concatenate([[True], pairs[1:] != pairs[:-1]]))
-    summed = np.add.reduceat(keys & np.uint64(255), starts)
+    starts = np.flatnonzero(np.diff(pairs, prepend=~pairs[:1]))
+    times = np.minimum(np.add.reduceat(keys & np.uint64(255), starts), MOST_TIMES)
     pairs = pairs[starts]
-    owners = pairs >> np.uint64(bits)
-    return Postings(
-        _array("Q", hashes),
-        _array("I", np.searchsorted(owners, np.arange(len(hashes) + 1, dtype=np.uint64))),
-        _array("I", pairs & np.uint64((1 << bits) - 1)),
-        _array("B", np.minimum(summed, MOST_TIMES)),
-        _array("I", lengths),
-    )
+    first = np.searchsorted(pairs >> np.uint64(tables.bits), np.arange(len(terms), dtype=np.uint64))
+    chunks = pairs & np.uint64((1 << tables.bits) - 1)
+    return terms, first, chunks, times
 
 
 def _joined(parts: "Sequence[bytes | memoryview]", kind: "type[np.generic]") -> "NDArray[Any]":

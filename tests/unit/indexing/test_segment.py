@@ -144,7 +144,8 @@ def test_both_ways_of_inverting_give_the_same(contents: dict[str, str]) -> None:
     ]
     plain = invert._invert_plainly(sources)
     if sources:
-        assert invert._invert_with_numpy(sources) == plain
+        for at_once in (invert.AT_ONCE, 1, 7):
+            assert invert._invert_with_numpy(sources, at_once) == plain
     assert list(plain.hashes) == sorted(plain.hashes)
 
 
