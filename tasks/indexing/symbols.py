@@ -30,6 +30,7 @@ _HEAD_BYTES = 2000  # looked at for a signature or a docstring
 # grammar recovers from errors, each step may look at all that was read, so that steps say nothing.
 _SECONDS = 1.0
 _SECONDS_PER_MB = 2.0
+_CALLS = 8  # of the parser, which it makes at each hundredth step, between looks at the clock
 # Of a tree that is one error: a query takes the square of it, 0.5 s for 32,000.
 _ERROR_CHILDREN = 4_000
 
@@ -146,8 +147,12 @@ def _matches(grammar: _Grammar, data: bytes) -> "list[tuple[int, dict[str, list[
 
     end = thread_time() + _SECONDS + _SECONDS_PER_MB * len(data) / 1e6
 
+    calls = 0
+
     def too_long(*_progress: object) -> bool:
-        return thread_time() > end
+        nonlocal calls
+        calls += 1  # the clock is a system call
+        return calls % _CALLS == 0 and thread_time() > end
 
     view = memoryview(data)
     try:
