@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from contextlib import ExitStack, closing
@@ -24,7 +23,6 @@ from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 
 if TYPE_CHECKING:
     from slipstream.storage.bench import RunRecord
-    from slipstream.storage.config.settings import Config
     from slipstream.tasks.benchmarking.run import Limit, Options
     from slipstream.tasks.benchmarking.suite import Suite
 
@@ -135,6 +133,9 @@ def run(
         ),
     ] = True,
     tag: Annotated[str, typer.Option("--tag", help="Give the run a name.")] = "",
+    flow: Annotated[
+        bool, typer.Option("--flow", help="Run it as a Prefect flow, which its UI then shows.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> int:
     """Measure a model server; Ctrl-C ends it and keeps what was measured.
@@ -178,13 +179,25 @@ def run(
             plan = suites.selected(suites.load(suite or config.bench.suite), benchmark or [])
             plan = suites.changed(plan, changes) if changes else plan
             url, model = base_url or config.bench.base_url, model or config.bench.model
-        simulated = not url
-        if simulated:
-            url = _simulated(stack)
-        options = _options(config, url, "" if simulated else model, timeout, tokenizer)
-        options = options._replace(processes=processes, server_pid=server_pid)
-        proof = bench_calibrate.limit_of(home, stack) if calibrate else None
-        done = _measured(home, before, plan, options, proof)
+        if flow:
+            from slipstream.cli import bench_flow
+
+            asked = {"suite": suite, "benchmarks": benchmark or [], "base_url": base_url,
+                     "model": model, "timeout": timeout, "tokenizer": tokenizer,
+                     "processes": processes, "server_pid": server_pid, "calibrate": calibrate,
+                     "tag": tag, **changes}  # fmt: skip
+            done = bench_flow.measured(home, before, asked)
+        else:
+            from slipstream.tasks.benchmarking import prepare
+
+            simulated = not url
+            if simulated:
+                url = _simulated(stack)
+            model = "" if simulated else model
+            options = prepare.options_for(config, url, model, timeout, tokenizer)
+            options = options._replace(processes=processes, server_pid=server_pid)
+            proof = prepare.limit_of(home, stack, output.note) if calibrate else None
+            done = _measured(home, before, plan, options, proof)
     bench_results.finished(home, done, tag, json=json)
     if done.state == "cancelled":
         return INTERRUPTED
@@ -226,22 +239,6 @@ def _measured(
         return asyncio.run(work())
     finally:
         live.clear()
-
-
-def _options(config: Config, url: str, model: str, timeout: float, tokenizer: str) -> Options:
-    from slipstream.storage.config.endpoints import resolve
-    from slipstream.tasks.benchmarking.model import Waits
-    from slipstream.tasks.benchmarking.run import Options
-    from slipstream.tasks.benchmarking.target import Target
-
-    endpoint = resolve(url, config.mode)
-    key = os.environ.get(config.bench.api_key_variable, "").strip()
-    return Options(
-        target=Target(url.rstrip("/"), endpoint, key),
-        model=model,
-        waits=Waits(read=timeout),
-        tokenizer=tokenizer,
-    )
 
 
 def _simulated(stack: ExitStack) -> str:

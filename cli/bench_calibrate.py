@@ -1,4 +1,4 @@
-"""`slip bench calibrate`: what this machine's client can time; and the same before a run."""
+"""`slip bench calibrate`: what this machine's client can time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from slipstream.storage import paths
 if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.calibrate import Known, Point
     from slipstream.tasks.benchmarking.clients import Clients
-    from slipstream.tasks.benchmarking.run import Limit
-    from slipstream.tasks.benchmarking.simulate.process import Simulated
-    from slipstream.tasks.benchmarking.suite import Cell
 
 
 def register(group: typer.Typer) -> None:
@@ -99,31 +96,3 @@ async def _clients(number: int) -> AsyncIterator[Clients]:
         yield started
     finally:
         await started.close()
-
-
-def limit_of(home: Path, stack: ExitStack) -> Limit:
-    """What holds a run's figures back: proofs known from before, or made when they are needed.
-
-    Args:
-        home: The data folder.
-        stack: Ends the server that proofs are made against.
-    """
-    from slipstream.tasks.benchmarking import calibrate as calibration
-
-    machine = calibration.identity()
-    known = calibration.read(home, machine)
-    server: Simulated | None = None
-
-    async def limit(cell: Cell, clients: Clients) -> str:
-        nonlocal known, server
-        point = known.covering(cell.slots, cell.rate, len(clients))
-        if point is None:
-            what = f"{cell.slots} streams" if cell.slots else f"{cell.rate:g} requests/s"
-            output.note(f"calibrating this machine's client for {what}")
-            server = server or stack.enter_context(await asyncio.to_thread(calibration.start))
-            point = await calibration.prove(clients, server, cell.slots, cell.rate)
-            known = known.adding(point)
-            calibration.write(home, machine, known)
-        return "" if point.proven else calibration.reason(point)
-
-    return limit

@@ -57,3 +57,30 @@ def run_invalidate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     from slipstream.flows.invalidate_cache import InvalidateParameters, invalidate_cache
 
     return asyncio.run(invalidate_cache(InvalidateParameters.model_validate(parameters)))
+
+
+def run_benchmark(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run the flow `run-benchmark`.
+
+    Args:
+        parameters: Of `BenchmarkParameters`; what is left out has its default.
+
+    Returns:
+        A report of each run; none where it was cancelled: what was measured is stored.
+
+    Raises:
+        SlipError: As the flow says.
+        ValueError: A parameter is wrong.
+    """
+    environment.prepare(home())
+    from prefect.exceptions import CancelledRun
+
+    from slipstream.flows import run_benchmark as flows
+
+    try:
+        found = asyncio.run(
+            flows.run_benchmark(flows.BenchmarkParameters.model_validate(parameters))
+        )
+    except CancelledRun:
+        return []
+    return list(found)

@@ -84,7 +84,7 @@ Limit: TypeAlias = Callable[[Cell, Clients], Awaitable[str]]
 """Says why the figures of a cell would be the client's own; empty: they would not."""
 Attempt: TypeAlias = Callable[[], Awaitable[Ended]]
 Around: TypeAlias = Callable[[Cell, str, Attempt], Awaitable[Ended]]
-"""Is given each cell, the model's name and what measures it, which goes on where it ended before."""
+"""Is given a cell, the model and what measures the cell, going on where it ended before."""
 SOUND = frozenset({"error_rate", "dispatch_lag", *metrics.COUNTS})
 """Metrics that are sound whatever the client can time."""
 
