@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,9 @@ class Peer(NamedTuple):
         return [part.replace("FILE", str(log)) for part in self.command]
 
 
-def install(folder: Path, wanted: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
+def install(
+    folder: Path, wanted: Sequence[str], packages: Mapping[str, str] = PACKAGES
+) -> tuple[dict[str, Path], list[str]]:
     """Install the peers' packages.
 
     Returns:
@@ -49,10 +51,10 @@ def install(folder: Path, wanted: Sequence[str]) -> tuple[dict[str, Path], list[
     found: dict[str, Path] = {}
     missing: list[str] = []
     for name in wanted:
-        if name not in PACKAGES:
+        if name not in packages:
             continue
         place = folder / name
-        mark = place / PACKAGES[name]
+        mark = place / packages[name]
         if not mark.exists():
             try:
                 subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
@@ -63,9 +65,9 @@ def install(folder: Path, wanted: Sequence[str]) -> tuple[dict[str, Path], list[
                     "-q",
                     "--disable-pip-version-check",
                 ]
-                subprocess.run([*pip, "install", PACKAGES[name]], check=True, capture_output=True)
+                subprocess.run([*pip, "install", packages[name]], check=True, capture_output=True)
             except (OSError, subprocess.CalledProcessError) as error:
-                missing.append(f"{PACKAGES[name]} could not be installed ({error}).")
+                missing.append(f"{packages[name]} could not be installed ({error}).")
                 continue
             mark.touch()
         found[name] = place / "bin"
