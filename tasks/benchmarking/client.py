@@ -2,7 +2,7 @@
 
 Reading JSON, storing and showing happen in the process that started it, so that they disturb no
 measurement. It is told what to do in frames on standard input, and tells what happened on standard
-output; a thread for each, so that the loop never waits for a pipe.
+output, without ever waiting for a pipe.
 
     ["open", id, connect, read, addresses]   seconds of waiting; answered by ["ready"]
     ["add", key, at, url, headers, body]   at: ns after the start, None in a closed loop
@@ -15,7 +15,6 @@ and it tells `["took", key]` when it begins with a request and `["done", …]` w
 import asyncio
 import gc
 import os
-import queue
 import signal
 import sys
 import threading
@@ -146,21 +145,42 @@ def _pause(done: Exchange) -> float:
     return min(max(asked, PAUSE), LONGEST_PAUSE)
 
 
+class Outlet(asyncio.Protocol):
+    """The pipe to the parent: what is told is written when there is room, in order."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.get_running_loop().create_future()
+        self.transport: asyncio.WriteTransport | None = None
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """All is written, or the parent is gone."""
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    async def open(self) -> None:
+        """Take standard output; whatever prints goes to standard error from now on."""
+        pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+        os.dup2(2, 1)
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.connect_write_pipe(lambda: self, pipe)
+
+    def tell(self, message: list[Any]) -> None:
+        """Send a message; it is dropped when the parent is gone."""
+        assert self.transport is not None
+        if not self.transport.is_closing():
+            self.transport.write(frames.pack(message))
+
+    async def close(self) -> None:
+        """Write what is left."""
+        assert self.transport is not None
+        self.transport.close()
+        await self.closed
+
+
 async def serve() -> None:
     """Do what standard input says, until it ends."""
-    out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    target = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever prints must not break the frames
-
-    def write() -> None:
-        while (frame := out.get()) is not None:
-            view = memoryview(frame)
-            while view:
-                view = view[target.write(view) or 0 :]
-
-    def tell(message: list[Any]) -> None:
-        out.put(frames.pack(message))
-
+    outlet = Outlet()
+    await outlet.open()
     heard: asyncio.Queue[list[Any] | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -175,17 +195,14 @@ async def serve() -> None:
             if message is None:
                 return
 
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
     threading.Thread(target=listen, daemon=True).start()
-    client = Client(tell)
+    client = Client(outlet.tell)
     while (message := await heard.get()) is not None:
         await client.hear(message)
     await client.cut()
     if client.session is not None:
         await client.session.close()
-    out.put(None)
-    await asyncio.to_thread(writer.join)
+    await outlet.close()
 
 
 def main() -> None:
