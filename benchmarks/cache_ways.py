@@ -189,7 +189,7 @@ def work(folder: Path, number: int) -> None:
     opened: dict[tuple[str, int], Kept] = {}
     values = {size: [os.urandom(size) for _ in range(32)] for size in SIZES}
     fresh = 0
-    for line in sys.stdin:
+    for turn, line in enumerate(sys.stdin):
         if not line.strip():
             break
         operation, name, size_text, count_text = line.split()
@@ -200,7 +200,7 @@ def work(folder: Path, number: int) -> None:
         if (name, size) not in opened:
             opened[name, size] = WAYS[name].open(folder / f"{name}-{size}")
         way = opened[name, size]
-        keys = [key_of((n * 7919 + number * 31) % KEYS) for n in range(count)]
+        keys = [key_of((n * 7919 + number * 31 + turn * 401) % KEYS) for n in range(count)]
         if operation == "new":
             keys = [f"v1::new::{number}::{fresh + n:032x}" for n in range(count)]
             fresh += count
