@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import platform
+import resource
 import shlex
 import signal
 import subprocess
@@ -96,6 +97,8 @@ class Failed(Exception):
 
 def main() -> int:
     options = _options()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for clients that do not do it
     folder: Path = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     programs, missing = install(folder, options.peers, others.PACKAGES)
@@ -370,8 +373,8 @@ def _ready(slip: Sequence[str]) -> float:
     """Median seconds from the start of the command until the server had read a request (H3)."""
     taken: list[float] = []
     with tempfile.TemporaryDirectory() as scratch, start(Settings(ttft_ms=TTFT)) as server:
-        command = [*slip, "bench", "run", "-s", "latency", "-c", "1", "-n", "1", "--warmup", "0",
-                   "--output-tokens", "4", "--base-url", server.base_url]  # fmt: skip
+        command = [*slip, "bench", "run", "-s", "latency", "-b", "short", "-c", "1", "-n", "1",
+                   "--warmup", "0", "--output-tokens", "4", "--base-url", server.base_url]  # fmt: skip
         for turn in range(STARTS + 1):
             server.clear()
             began, _ = _wait(command, Path(scratch), LIMIT)
