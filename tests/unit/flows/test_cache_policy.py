@@ -36,7 +36,9 @@ def test_a_key_is_made_of_what_the_result_depends_on_alone() -> None:
     assert key() == key(policy=ContentPolicy())
 
 
-@pytest.mark.parametrize("inputs", [{"more": 1}, {"batch": None}, {"batch": object()}], ids=str)
+@pytest.mark.parametrize(
+    "inputs", [{"more": 1}, {"batch": None}, {"batch": object()}], ids=["more", "none", "alien"]
+)
 def test_an_input_that_is_not_listed_makes_no_key(inputs: dict[str, Any]) -> None:
     """Prefect runs the task then and keeps nothing; so does a task that is not listed."""
     if inputs == {"batch": None}:
