@@ -374,7 +374,8 @@ def _ready(slip: Sequence[str]) -> float:
     taken: list[float] = []
     with tempfile.TemporaryDirectory() as scratch, start(Settings(ttft_ms=TTFT)) as server:
         command = [*slip, "bench", "run", "-s", "latency", "-b", "short", "-c", "1", "-n", "1",
-                   "--warmup", "0", "--output-tokens", "4", "--base-url", server.base_url]  # fmt: skip
+                   "--warmup", "0", "--output-tokens", "4",
+                   "--base-url", server.base_url]  # fmt: skip
         for turn in range(STARTS + 1):
             server.clear()
             began, _ = _wait(command, Path(scratch), LIMIT)
