@@ -131,7 +131,7 @@ class _Reader:
             self.value(_parsed(data), event.at, data)
 
     def value(self, value: Any, at: int, raw: bytes) -> None:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             if not self.malformed:
                 self.malformed = raw[:200].decode("utf-8", "replace")
             return
@@ -140,12 +140,12 @@ class _Reader:
             return
         self.model = self.model or _string(value.get("model"))
         before = self.usage.output
-        if isinstance(usage := value.get("usage"), Mapping):
+        if isinstance(usage := value.get("usage"), dict):
             self.usage = _usage(usage)
         added: list[str] = []
         choices = value.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, Mapping):
+            if isinstance(choice, dict):
                 added += self._choice(choice)
         text = "".join(added)
         if text:
@@ -160,7 +160,7 @@ class _Reader:
             self.finish_reason = _string(reason)
             self.done = True
         message = choice.get("delta") or choice.get("message") or {}
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             return
         for name in REASONING:
             if text := _string(message.get(name)):
@@ -178,9 +178,9 @@ class _Reader:
             yield text
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, Mapping):
+            if isinstance(call, dict):
                 yield from self._call(call)
-        if isinstance(old := message.get("function_call"), Mapping):
+        if isinstance(old := message.get("function_call"), dict):
             yield from self._call({"index": 0, "function": old})
 
     def _content(self, text: str) -> None:
@@ -206,7 +206,7 @@ class _Reader:
 
     def _call(self, call: Mapping[str, Any]) -> Iterator[str]:
         function = call.get("function")
-        if not isinstance(function, Mapping):
+        if not isinstance(function, dict):
             return
         name, key = _string(function.get("name")), _string(call.get("id"))
         arguments = function.get("arguments")
@@ -228,7 +228,7 @@ class _Reader:
         self.first.setdefault(kind, len(self.pieces))
 
     def _fail(self, error: Any) -> None:
-        if isinstance(error, Mapping):
+        if isinstance(error, dict):
             code = error.get("code")
             self.error_code = code if isinstance(code, int) else self.error_code
             error = error.get("message") or error.get("type") or json.dumps(dict(error))
@@ -266,7 +266,7 @@ class _Call:
 def _usage(usage: Mapping[str, Any]) -> Usage:
     def part(group: str, name: str) -> int | None:
         details = usage.get(group)
-        return _count(details.get(name)) if isinstance(details, Mapping) else None
+        return _count(details.get(name)) if isinstance(details, dict) else None
 
     return Usage(
         prompt=_count(usage.get("prompt_tokens")),
@@ -287,6 +287,6 @@ def _string(value: Any) -> str:
 
 def _parsed(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return json.loads(raw.decode())  # told to be UTF-8, it need not be guessed
     except (ValueError, RecursionError):
         return None
