@@ -39,8 +39,11 @@ format: $(VENV)/.editable ## Mend style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed ## Measure our own speed beside others
+bench: $(VENV)/.installed ## Measure our own speed beside others (an hour; each script alone is minutes)
 	$(BIN)/python benchmarks/summarization.py
+	$(BIN)/python benchmarks/cache.py
+	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/harness.py
 
 docs: $(VENV)/.editable ## Write docs/cli.md and docs/configuration.md anew from the code
 	$(BIN)/python docs/generate.py
