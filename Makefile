@@ -39,7 +39,7 @@ format: $(VENV)/.editable ## Mend style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed ## Measure our own speed beside others (an hour; each script alone is minutes)
+bench: $(VENV)/.installed ## Measure our own speed beside others; takes long
 	$(BIN)/python benchmarks/summarization.py
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/index.py
