@@ -3,8 +3,8 @@
     python benchmarks/cache.py [--quick] [--ways ours,diskcache,…]
 
 Every way takes its turn in each round, in one process and in four at once, so that a busy moment
-hits all alike. Packages of others that are not installed go into a folder of their own below .bench/;
-one that cannot be installed is left out and named.
+hits all alike. Packages of others that are not installed go into a folder of their own below
+.bench/; one that cannot be installed is left out and named.
 """
 
 from __future__ import annotations

@@ -355,20 +355,25 @@ class Disk:
     ) -> tuple[bytes | memoryview, int, bool] | None:
         """Value, expiry, and whether it is a sliding one, of a row that is not a usual one."""
         value, digest, expires, accessed = row
-        found = database.execute(rows.READ_FLAGGED, (key,)).fetchone()
-        if found is not None:
-            flags, file, size, sliding = found
-            if flags & rows.FILE:
-                value = values.read(self.folder, file, size)
-            if value is not None and checksum(key, value) + rows.FLAGGED == digest:
-                if flags & rows.SLIDING and now - accessed > sliding // SLIDES:
-                    expires = min(now + sliding, rows.NEVER)
-                    self.write(
-                        (), lambda base: rows.prolong(base.connection, key, now, expires), None
-                    )
-                return value, expires, bool(flags & rows.SLIDING)
+        if len(digest) > rows.DIGEST:
+            if name := digest[rows.DIGEST + 1 :]:
+                value = values.read(self.folder, name.hex())
+            if value is not None and checksum(key, value) == digest[: rows.DIGEST]:
+                slides = bool(digest[rows.DIGEST] & rows.SLIDING)
+                if slides:
+                    expires = self._slide(database, key, now, expires, accessed)
+                return value, expires, slides
         self.evict_corrupt(key, digest)
         return None
+
+    def _slide(self, database: Database, key: str, now: int, expires: int, accessed: int) -> int:
+        """Prolong a sliding entry; returns when it expires."""
+        found = database.execute(rows.READ_SLIDING, (key,)).fetchone()
+        if found is None or now - accessed <= found[0] // SLIDES:
+            return expires
+        until: int = min(now + found[0], rows.NEVER)
+        self.write((), lambda base: rows.prolong(base.connection, key, now, until), None)
+        return until
 
     def evict_corrupt(self, key: str, digest: object) -> None:
         """Remove an entry that is not what was stored, unless it was replaced meanwhile.

@@ -37,7 +37,7 @@ class EntryRow(_Table, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
-    # xxh3-128 over key and value; one more byte tells the usual read that there are flags to heed.
+    # xxh3-128 over key and value; behind it flags and file, where a read has to heed them.
     checksum: bytes = Field(sa_type=LargeBinary)
     created_ns: int
     expires_ns: int

@@ -103,8 +103,9 @@ def _prepare(
     if len(value) > values.INLINE:
         name, written = values.write(folder, value)
     flags = (rows.FILE if name else 0) | (rows.SLIDING if item.sliding else 0)
+    mark = bytes([flags]) + bytes.fromhex(name or "") if flags else b""
     row = rows.Row(
-        values.checksum(item.key, value) + (rows.FLAGGED if flags else b""),
+        values.checksum(item.key, value) + mark,
         now,
         min(now + ttl_ns, rows.NEVER),
         now,
@@ -147,7 +148,7 @@ def put_plain(disk: Disk, item: Item, now: int, limits: "CacheLimits") -> bool |
         return None
     ttl_ns = time_to_live(ttl, limits)
     row = (
-        values.checksum(key, value) + (rows.FLAGGED if sliding else b""),
+        values.checksum(key, value) + (bytes([rows.SLIDING]) if sliding else b""),
         now,
         min(now + ttl_ns, rows.NEVER),
         now,

@@ -14,8 +14,8 @@ TOMBSTONES = 10_000  # removals that are remembered
 TAGS, DEPENDENCIES, FILE, SLIDING = 1, 2, 4, 8  # flags
 
 READ = "SELECT value, checksum, expires_ns, accessed_ns FROM entries WHERE key = ?"
-READ_FLAGGED = "SELECT flags, file, size, sliding_ns FROM entries WHERE key = ?"
-FLAGGED = b"\0"  # what the checksum ends with in a row that the usual read does not understand
+READ_SLIDING = "SELECT sliding_ns FROM entries WHERE key = ?"
+DIGEST = 16  # bytes of the checksum; where more has to be heeded, the flags and the file follow
 _COLUMNS = (
     "key, size, created_ns, expires_ns, accessed_ns, sliding_ns, priority, producer, identity,"
     " checksum, file, flags"
@@ -168,7 +168,7 @@ def _entry(connection: sqlite3.Connection, row: Sequence[Any]) -> Entry:
             "SELECT parent FROM dependencies WHERE child = ? ORDER BY parent", key
         )
         parents = tuple(parent for (parent,) in found)
-    return Entry._make((*fields, checksum[:16].hex(), file or "", tags, parents))
+    return Entry._make((*fields, checksum[:DIGEST].hex(), file or "", tags, parents))
 
 
 def alive(accessed: int, expires: int, now: int, grace: int = 0) -> bool:

@@ -63,7 +63,7 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
             last = number
             checked += 1
             size += its_size
-            if not _is_whole(disk.folder, key, value, checksum, its_size, file):
+            if not _is_whole(disk.folder, key, value, checksum, file):
                 corrupt.append(key)
                 disk.evict_corrupt(key, checksum)
         if progress is not None:
@@ -112,13 +112,12 @@ def _after(disk: Disk, last: int) -> list[tuple[Any, ...]]:
 
 
 def _is_whole(
-    folder: Path, key: str, value: bytes | memoryview | None, checksum: bytes, size: int,
-    file: str | None,
+    folder: Path, key: str, value: bytes | memoryview | None, checksum: bytes, file: str | None
 ) -> bool:  # fmt: skip
     try:
         if file is not None:
-            value = values.read(folder, file, size)
-        return value is not None and values.checksum(key, value) == checksum[:16]
+            value = values.read(folder, file)
+        return value is not None and values.checksum(key, value) == checksum[: rows.DIGEST]
     except (TypeError, ValueError):  # a damaged row is of any type
         return False
 

@@ -15,6 +15,7 @@ from xxhash import xxh3_128
 from slipstream.storage.paths import make_private
 
 INLINE = 64 * 1024  # bytes up to which a value is kept in the database
+COPIED = 256 * 1024  # bytes up to which reading a file takes less than mapping it
 FOLDER = "values"
 _NEW = "new-"
 _numbers = count()
@@ -74,15 +75,16 @@ def place(folder: Path, name: str, written: Path) -> None:
     os.replace(written, path)
 
 
-def read(folder: Path, name: str, size: int) -> memoryview | None:
-    """A value's file, mapped to memory; None when it is missing or has another size."""
+def read(folder: Path, name: str) -> bytes | memoryview | None:
+    """What a value's file holds, mapped to memory when it is large; None when it cannot be read."""
     try:
-        handle = os.open(path_of(folder, name), os.O_RDONLY)
+        handle = os.open(f"{folder}/{FOLDER}/{name[:2]}/{name}", os.O_RDONLY)
     except OSError:
         return None
     try:
-        if os.fstat(handle).st_size != size:
-            return None
+        size = os.fstat(handle).st_size
+        if size <= COPIED:
+            return os.read(handle, size)
         return memoryview(mmap.mmap(handle, size, access=mmap.ACCESS_READ))
     except (OSError, ValueError):
         return None
