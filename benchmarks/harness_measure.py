@@ -177,10 +177,13 @@ def _wait(command: Sequence[str], folder: Path, limit: float) -> tuple[int, Watc
     """Run a command to its end; when it began, and what it used."""
     with open(folder / "out", "wb") as out, open(folder / "error", "wb") as error:
         began = monotonic_ns()
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=error, cwd=folder,
-            env=others.environment(folder), start_new_session=True,
-        )  # fmt: skip
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=error, cwd=folder,
+                env=others.environment(folder), start_new_session=True,
+            )  # fmt: skip
+        except OSError as reason:
+            raise Failed(f"cannot be started ({reason.strerror}: {command[0]})") from reason
         try:
             with Watch(process.pid) as watch:
                 status = process.wait(limit)
@@ -189,7 +192,9 @@ def _wait(command: Sequence[str], folder: Path, limit: float) -> tuple[int, Watc
         finally:
             _end(process)
     if status:
-        raise Failed(f"ended with status {status}")
+        said = (folder / "error").read_text("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "")
+        raise Failed(f"ended with status {status} ({last[:100].replace('|', ' ')})")
     return began, watch
 
 
