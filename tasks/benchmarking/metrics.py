@@ -10,8 +10,8 @@ ttft_reasoning, ttft_content, ttft_tool_call: the same for the first token of ea
 itl: from one chunk to the next, divided by the tokens of the later one, which count as many
     times ("inter-token latency"; vLLM counts chunks). Where the tokens of a chunk are not known
     and there are more tokens than chunks, they are taken as spread evenly.
-tpot: from the first chunk to the last, divided by the tokens after the first ("time per output
-    token", vLLM).
+tpot: from the first chunk to the last, divided by the tokens after the first chunk's ("time per
+    output token"; vLLM takes the first chunk for one token).
 e2e: end of the answer, after the request's last byte was written.
 ttft_scheduled, e2e_scheduled: the same from the moment when the request was due. In an open loop
     these are what a user sees.
@@ -114,8 +114,7 @@ def _value(sample: Sample, name: str) -> float | None:
         case "e2e":
             return (sample.ended_ns - sample.sent_ns) / MS
         case "tpot":
-            first = sample.chunk_tokens[0] if sample.chunk_tokens else 1
-            after = (sample.output_tokens or 0) - first
+            after = (sample.output_tokens or 0) - _first_tokens(sample)
             return (chunks[-1] - chunks[0]) / after / MS if after > 0 and len(chunks) > 1 else None
         case "prompt_tokens":
             return sample.prompt_tokens
@@ -138,9 +137,17 @@ def _itl(sample: Sample) -> Floats:
         tokens = np.asarray(sample.chunk_tokens, dtype=np.int64)[1:]
         several = np.maximum(tokens, 1)
         return np.repeat(gaps / several, several)
-    if sample.output_tokens and sample.output_tokens > len(sample.chunk_ns) > 1:
-        return gaps * (len(sample.chunk_ns) - 1) / (sample.output_tokens - 1)
-    return gaps
+    return gaps / _each(sample)
+
+
+def _each(sample: Sample) -> float:
+    """How many tokens a chunk holds on average."""
+    return max(1.0, (sample.output_tokens or 0) / max(1, len(sample.chunk_ns)))
+
+
+def _first_tokens(sample: Sample) -> float:
+    """How many tokens the first chunk holds."""
+    return float(sample.chunk_tokens[0]) if sample.chunk_tokens else _each(sample)
 
 
 def compute(
@@ -289,9 +296,8 @@ def _parts(window: _Window, samples: Iterable[Sample], name: str) -> Floats:
             weights.append(np.array([amount]))
         if name.endswith("tokens") and (chunks := len(sample.chunk_ns)):
             moments.append(np.asarray(sample.chunk_ns, dtype=np.int64) + sample.sent_ns)
-            each = max(1.0, (sample.output_tokens or 0) / chunks)
             told = np.asarray(sample.chunk_tokens, dtype=np.float64)
-            weights.append(told if told.size else np.full(chunks, each))
+            weights.append(told if told.size else np.full(chunks, _each(sample)))
     if not moments:
         return np.zeros(BATCHES)
     when = np.concatenate(moments)

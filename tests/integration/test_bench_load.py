@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from slipstream.storage.errors import SlipError
-from slipstream.tasks.benchmarking import arrivals, clients, load, sample
+from slipstream.tasks.benchmarking import arrivals, clients, load, metrics, sample
 from slipstream.tasks.benchmarking.build import Builder
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.faults import Fault
@@ -307,3 +307,35 @@ def test_an_idle_connection_that_the_server_closed_is_no_error(server: Simulated
     with saying(head % len(body) + body) as url:
         samples, _ = measured(url, [spec(n) for n in range(5)])
     assert {s.fault for s in samples} == {Fault.NO_USAGE}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"role_chunk": True, "role_ms": 1},
+        {"tokens_per_chunk": 4},
+        {"reasoning_tokens": 8, "tokens_per_chunk": 3, "profile": "vllm"},
+    ],
+    ids=["role first", "several tokens in a chunk", "reasoning first"],
+)
+def test_chunks_and_tokens_are_taken_for_what_they_are(
+    server: Simulated, settings: dict[str, Any]
+) -> None:
+    """No chunk is seen before the server sent it, as a role would be that is taken for a token."""
+    with process.start(Settings(ttft_ms=60, itl_ms=6, **settings)) as running:
+        samples, _ = measured(running.base_url, [spec(n, 32) for n in range(5)], Load(slots=1))
+        truth = {record["id"]: record for record in running.truth()}
+    for s in samples:
+        record = truth[f"r{s.number}"]
+        told = zip(record["begun"], record["kinds"], record["tokens"], strict=True)
+        chunks = [(begun, kind) for begun, kind, tokens in told if tokens]
+        assert s.output_tokens == sum(record["tokens"]) == 32
+        arrived = [s.sent_ns + after for after in s.chunk_ns]
+        for at, (begun, _) in zip(arrived, chunks, strict=True):
+            assert at >= begun
+        content = [kind for _, kind in chunks].index("content")
+        assert s.first_content_ns == s.chunk_ns[content]
+        thought = s.chunk_ns[0] if content else None
+        assert s.first_reasoning_ns == thought
+        (tpot,) = metrics.values([s], "tpot").values
+        assert tpot > 0
