@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 
 import harness_peers as others
-from harness_measure import GROWTH_STREAMS, Failed, Point, growth, measure, ready
+from harness_measure import GROWTH_STREAMS, ITL, Failed, Point, growth, measure, ready
 from harness_peers import OURS, Client
 from peers import install
 
@@ -217,7 +217,7 @@ def _targets(
         say("TTFT at 64 streams: median off by", "0.5 ms", point.ttft[0] - point.true_ttft[0],
             " ms")  # fmt: skip
         say("the same, p99", "5 ms", point.ttft[2] - point.true_ttft[2], " ms")
-        say("ITL at 64 streams: mean off by", "1 %", point.itl_share * 100, " %")
+        say("ITL at 64 streams: mean off by", "1 %", point.itl_off / ITL * 100, " %")
         say("CPU per request of 64 chunks, at 64 streams", "2 ms", point.cpu, " ms")
     theirs = [
         _most(p for p in points if p.client == name)
