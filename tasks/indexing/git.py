@@ -122,7 +122,6 @@ def run(
     *,
     timeout: float,
     overrides: tuple[tuple[str, str], ...] = (),
-    data: bytes = b"",
 ) -> bytes:
     """What `git` prints.
 
@@ -131,7 +130,6 @@ def run(
         folder: Where it is run.
         timeout: Seconds after which it is killed.
         overrides: Those of the repository.
-        data: Standard input.
 
     Raises:
         GitError: It failed.
@@ -141,7 +139,7 @@ def run(
             ["git", *arguments],
             cwd=folder,
             env=environment(overrides),
-            input=data,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,
         )
