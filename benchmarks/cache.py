@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from cache_ways import MANY, PACKAGES, SIZES, WAYS, fill_many
+from cache_ways import KEYS, MANY, PACKAGES, SIZES, WAYS, fill_many
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ROOT / ".bench" / "cache"
@@ -112,6 +112,7 @@ def measure(
         ):
             for name in names:
                 tell(running[:1], "fill", name, size, 0)
+                tell(running, "get", name, size, KEYS)  # what is kept in memory is there then
             for operation, turns in OPERATIONS.items():
                 taken: dict[str, list[float]] = {name: [] for name in names}
                 for _ in range(rounds if operation == "get" else rounds // 5):
