@@ -6,6 +6,7 @@ the end. Every command that is shown is run as a process of its own, as it would
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import os
 import shlex
@@ -120,15 +121,36 @@ def code(stage: Stage) -> None:
     show(stage, "map", "--max-bytes", "400")
 
 
+def speed(stage: Stage) -> None:
+    """Show how a model server is measured, on the simulated one, whose times are known."""
+    say(
+        "No server is named, so a simulated one is measured. It is set to 50 ms to the first\n"
+        "token (ttft) and 10 ms from each token to the next (itl):"
+    )
+    options = ("-b", "sweep", "-c", "1,8", "-n", "24", "--output-tokens", "16", "--no-calibrate")
+    prompt(" ".join(("slip bench run", *options)))
+    lines = slip(stage, "-q", "bench", "run", *options).splitlines()
+    for row in csv.DictReader(lines, delimiter="\t"):
+        print(", ".join(f"{name} {row[name]}" for name in FIGURES if row[name]))
+    samples = slip(stage, "bench", "export", "--format", "samples").splitlines()
+    say(
+        f"Every request is kept with the moment of every chunk: {len(samples) - 1} here. Yours:\n"
+        "slip bench run --base-url http://127.0.0.1:8000/v1 --model NAME"
+    )
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("Failures first: what tools print, cut to what matters", summaries),
     ("Nothing is lost: every line can be read again", full_log),
     ("Where it is: read once, found at once, never stale", code),
+    ("How fast a model answers: each request timed, none lost", speed),
 )
 """Each capability is one function here."""
 
 NOBODY = ("-c", "user.name=demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false")
 LONG = (sys.executable, "import_list.py")
+FIGURES = ("load", "n", "ttft p50", "itl p50", "e2e p50", "req/s", "tokens/s")
+"""Of a run, in ms and per second."""
 
 
 def commands() -> list[tuple[str, ...]]:

@@ -35,8 +35,10 @@ def test_the_demo_shows_summaries_and_the_full_log_and_leaves_nothing(
         "No difference in ",
         "shop/prices.py:11: def total(items, country):  [function, lines 11-12]",
         "shop/prices.py:10: ",
+        "$ slip bench run -b sweep -c 1,8 ",
+        "load concurrency=8, n 24, ttft p50 ",
     ):
         assert shown in text
     headings = [line for line in text.splitlines() if line.startswith("━━ ")]
-    assert len(headings) == 3
+    assert len(headings) == 4
     assert {len(heading) for heading in headings} == {80}
