@@ -80,14 +80,13 @@ class Recorder:
                 events = (self._events.popleft() for _ in range(count))
                 self._batch.add(events, self._settings.sample)
                 if self._batch:
-                    self._write(self._batch)
+                    self._write()
             except Exception as error:  # whatever it is, it is not the cache's trouble
                 if not self._failed:
                     reason = f"{type(error).__name__}: {error}"
                     logs.warning("telemetry.not_written", reason=reason)
                 self._failed = True
                 return False
-            self._batch = Batch()
             self._failed = False
             return True
 
@@ -118,11 +117,12 @@ class Recorder:
             self._wake.clear()
             self.flush()
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self) -> None:
         now_ns = time.time_ns()
         with closing(database.connect(self._home)) as connection:
             with database.transaction(connection):
-                batch.write(connection, now_ns)
+                self._batch.write(connection, now_ns)
+            self._batch = Batch()  # whatever fails from here on, it must not be added again
             now_s = now_ns // 1_000_000_000
             if levels.is_due(connection, now_s):
                 with database.transaction(connection):

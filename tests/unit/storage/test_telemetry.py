@@ -189,6 +189,24 @@ def test_a_failure_is_kept_from_the_caller_and_made_good_later(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_roll_up_that_fails_does_not_count_anything_twice(
+    home: Path, source: Source, attached: Recorder
+) -> None:
+    """The batch was committed before it."""
+    with closing(database.connect(home)) as connection:
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON telemetry_counts WHEN new.level = 60"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    source.emit(Event("hit", time.time_ns() - 10 * 3600 * 10**9))
+    assert not attached.flush()
+    source.emit(Event("hit", time.time_ns()))
+    assert not attached.flush()
+    assert counted(home) == {("parse", "hit", ""): 2}
+    with closing(database.connect(home)) as connection:
+        connection.execute("DROP TRIGGER broken")
+
+
 def test_a_batch_that_cannot_be_written_stays_small(
     tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
