@@ -275,7 +275,7 @@ def _ask(
     seen: View, source: Source, query: str, mode: search.Mode, limit: int = search.LIMIT
 ) -> list[SearchHit]:
     read, root = source.read, source.root
-    return search.search(seen, query, read=read, mode=mode, limit=limit, root=root)
+    return search.search(seen, query, read=read, mode=mode, limit=limit, root=root).hits
 
 
 def _milliseconds(run: Callable[..., object], *arguments: object) -> float:

@@ -108,12 +108,13 @@ def measure(view: View, read: Read, known: list[Definition]) -> Quality:
     drawn = random.Random(SEED).sample(known, min(DRAWN, len(known)))
     first = first_symbol = best = among_five = 0
     for one in drawn:
-        first += _is_first(one, search(view, one.name, read=read, limit=1))
-        first_symbol += _is_first(one, search(view, one.name, read=read, mode="symbol", limit=1))
-        hits = search(view, " ".join(one.words), read=read, limit=5)
-        found = [(hit.path, hit.name) == (one.path, one.qualified) for hit in hits]
-        best += any(found[:1])
-        among_five += any(found)
+        first += _is_first(one, search(view, one.name, read=read, limit=1).hits)
+        found = search(view, one.name, read=read, mode="symbol", limit=1)
+        first_symbol += _is_first(one, found.hits)
+        hits = search(view, " ".join(one.words), read=read, limit=5).hits
+        right = [(hit.path, hit.name) == (one.path, one.qualified) for hit in hits]
+        best += any(right[:1])
+        among_five += any(right)
     count = len(drawn)
     return Quality(count, first / count, first_symbol / count, best / count, among_five / count)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipstream.cli import output
 from slipstream.cli.fast import Options, parse
+from slipstream.cli.search_hits import blocks
 from slipstream.storage.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from slipstream.tasks.indexing.model import SearchHit
+    from slipstream.tasks.indexing.matching import Found
     from slipstream.tasks.indexing.query import Answer, Question
     from slipstream.tasks.indexing.search import Mode
 
@@ -38,11 +39,11 @@ ALIASES = {
     "-C": "--context",
 }
 MODES: tuple[Mode, ...] = ("hybrid", "symbol", "text", "regex")
-LIMIT = 20
+LINES = ("text", "regex")  # modes whose hits are lines, in the order of the files
+LIMIT = {"hybrid": 20, "symbol": 20, "text": 100, "regex": 100}
 MAX_BYTES = 10 * 1024
-MOST = 1000  # hits that can be asked for
+MOST = 10_000  # hits that can be asked for
 CONTEXT = {"hybrid": 1, "symbol": 1, "text": 0, "regex": 0}
-LONGEST = 300  # characters of a line that are shown
 JSON_VERSION = 1
 
 
@@ -65,7 +66,7 @@ def search(
     path: str = "",
     lang: str = "",
     kind: str = "",
-    limit: int = LIMIT,
+    limit: int | None = None,
     context: int | None = None,
     max_bytes: int = MAX_BYTES,
     revision: str = "",
@@ -81,7 +82,8 @@ def search(
     chosen = _mode(mode, fixed, regex)
     if not query.strip():
         raise UsageError("The query is empty; name a symbol, some words, or an expression.")
-    for option, count in (("--limit", limit), ("--max-bytes", max_bytes)):
+    most = LIMIT[chosen] if limit is None else limit
+    for option, count in (("--limit", most), ("--max-bytes", max_bytes)):
         if count < 1:
             raise UsageError(f"{option} {count} must be above 0.")
     lines = CONTEXT[chosen] if context is None else context
@@ -97,7 +99,7 @@ def search(
     source, inside = index.place(folder, revision, untracked)
     below = index.below(inside, path)
     asked = index.Question(
-        query, chosen, below, _language(lang), kind, min(limit, MOST), lines, untracked
+        query, chosen, below, _language(lang), kind, min(most, MOST), lines, untracked
     )
     with opened() as store, Progress("indexing", "files") as progress:
         answer = index.ask(source, asked, store, progress)
@@ -111,7 +113,7 @@ def search(
         advice = "look in more files or kinds" if narrowed else "try fewer or other words"
         shown = query if len(query) <= 60 else f"{query[:60]}…"
         raise NotFoundError(f"Nothing was found for {shown!r}; {advice}.")
-    _print(answer.hits, max_bytes, context is not None)
+    _print(asked, answer.found, max_bytes, context is not None)
     return 0
 
 
@@ -163,37 +165,30 @@ def _mode(mode: str | None, fixed: bool, regex: bool) -> Mode:
     raise UsageError(f"--mode {mode!r} is not one of {', '.join(MODES)}.")
 
 
-def _print(hits: Sequence[SearchHit], max_bytes: int, before: bool) -> None:
+def _print(asked: Question, found: Found, max_bytes: int, before: bool) -> None:
     """Print hits until the limit, and say what was left out; the first one always."""
-    room = max_bytes
-    for number, hit in enumerate(hits):
-        text = "\n".join(_shown(hit, before)) + "\n"
+    grouped = asked.mode in LINES
+    room, shown = max_bytes, 0
+    for text in blocks(found.hits, before=before, grouped=grouped):
         room -= len(text.encode("utf-8", "replace"))
-        if room < 0 and number:
-            left = len(hits) - number
-            print(f"… {left} more hits: raise --max-bytes, or narrow it with --path or --kind.")
-            return
+        if room < 0 and shown:
+            break
         sys.stdout.write(text)
+        shown += 1
+    if shown < found.total or not found.whole:
+        print(_left_out(asked, found, shown))
 
 
-def _shown(hit: SearchHit, before: bool) -> Iterator[str]:
-    """`path:line: text  [kind name, lines A-B]`, and the numbered lines around it."""
-    if before:
-        for number, text in enumerate(hit.before, hit.line - len(hit.before)):
-            yield f"  {number}- {_cut(text)}"
-    span = f", lines {hit.start}-{hit.end}" if hit.end > hit.start else ""
-    name = "" if hit.name in hit.text else f" {output.printable(hit.name)}"
-    inside = f"  [{hit.kind}{name}{span}]" if hit.kind else ""
-    yield f"{output.printable(hit.path)}:{hit.line}: {_cut(hit.text)}{inside}"
-    for number, text in enumerate(hit.after, hit.line + 1):
-        if before or text.strip():
-            yield f"  {number}- {_cut(text)}"
-
-
-def _cut(text: str) -> str:
-    """A line without what would move a terminal's cursor; a long one ends in an ellipsis."""
-    shown = output.printable(text.expandtabs(4))
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+def _left_out(asked: Question, found: Found, shown: int) -> str:
+    """Say how much of how many is shown, and what to do for more."""
+    cut = "--limit" if shown == len(found.hits) else "--max-bytes"
+    total = f"{found.total:,}" if found.whole else f"more than {found.total:,}"
+    files = f"{found.files:,} file{'s' * (found.files > 1)}"
+    what = f"lines in {files}" if asked.mode in LINES else "hits"
+    return (
+        f"… {shown:,} of {total} {what} are shown: "
+        f"raise {cut}, or narrow it with --path, --lang or --kind."
+    )
 
 
 def _as_json(asked: Question, answer: Answer) -> dict[str, Any]:
@@ -204,5 +199,8 @@ def _as_json(asked: Question, answer: Answer) -> dict[str, Any]:
         "commit": answer.snapshot.commit,
         "state": answer.snapshot.part,
         "problems": list(answer.problems),
+        "total": answer.found.total,
+        "files": answer.found.files,
+        "whole": answer.found.whole,
         "hits": [hit._asdict() for hit in answer.hits],
     }

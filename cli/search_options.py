@@ -43,7 +43,10 @@ def command(
     kind: Annotated[
         str, typer.Option("--kind", help="Only symbols of a kind, as function, class, method.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", "-m", help="Hits at the most.")] = plain.LIMIT,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-m", help="Hits at the most; default: 20, with -F and -E 100."),
+    ] = None,
     context: Annotated[
         int | None, typer.Option("--context", "-C", help="Lines around each hit.")
     ] = None,

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
@@ -36,12 +37,12 @@ class Matches(NamedTuple):
     Attributes:
         path: Of the file.
         rows: Lines that match, counted from 0, each once.
-        lines: All lines in UTF-8, without their line feeds.
+        text: The whole of it, in UTF-8.
     """
 
     path: str
     rows: list[int]
-    lines: list[bytes]
+    text: bytes
 
 
 def substring(query: str) -> Matcher:
@@ -77,8 +78,10 @@ def expression(query: str) -> Matcher:
 
 def search(
     pairs: Iterable[tuple[str, str]], matcher: Matcher, read: Read, root: str = ""
-) -> Iterator[Matches]:
+) -> Iterator[tuple[int, Matches]]:
     """Search files in their order; binary ones and those over `LARGEST` are passed over.
+
+    What is found comes with its number among the pairs.
 
     Args:
         pairs: Path and content name.
@@ -87,15 +90,25 @@ def search(
         root: Folder in which the files lie. They are first looked at there, which is quicker than
             making sure of each, and read by name where something matches. Empty: there is none.
     """
-    waiting = iter(pairs)
+    waiting = enumerate(pairs)
     while group := list(islice(waiting, AT_ONCE)):
-        likely = [pair for pair in group if _may_match(pair[0], matcher, root)]
+        likely = {path: (at, name) for at, (path, name) in group if _may_match(path, matcher, root)}
         found: dict[str, Matches] = {}
-        for path, _, data in read(likely) if likely else ():
-            text = skip.decoded(data) if data and len(data) <= LARGEST else None
-            if text and (rows := _matches(text, matcher)):
-                found[path] = Matches(path, rows, _split(text))
-        yield from (found[path] for path, _ in likely if path in found)
+        for path, _, data in read((path, name) for path, (_, name) in likely.items()):
+            if data and len(data) <= LARGEST and (one := _look_into(path, data, matcher)):
+                found[path] = one
+        yield from ((at, found[path]) for path, (at, _) in likely.items() if path in found)
+
+
+def _look_into(path: str, data: bytes, matcher: Matcher) -> Matches | None:
+    """Search one file; whether it is text at all is asked last, since it costs the most."""
+    text: bytes | None = data
+    if not data.isascii():
+        text = skip.decoded(data)
+    rows = _matches(text, matcher) if text else []
+    if text is data and rows:
+        text = skip.decoded(data)
+    return Matches(path, rows, text) if rows and text else None
 
 
 def _may_match(path: str, matcher: Matcher, root: str) -> bool:
@@ -108,7 +121,7 @@ def _may_match(path: str, matcher: Matcher, root: str) -> bool:
 def text_lines(data: bytes | None) -> list[bytes]:
     """Cut a content into lines; none where it cannot be had or is not text."""
     text = skip.decoded(data) if data else None
-    return _split(text) if text else []
+    return split(text) if text else []
 
 
 def shown(line: bytes) -> str:
@@ -116,8 +129,8 @@ def shown(line: bytes) -> str:
     return line.decode("utf-8", "replace").removesuffix("\r")[:LONGEST_LINE]
 
 
-def _split(text: bytes) -> list[bytes]:
-    """Cut text into lines as they are counted everywhere: at line feeds."""
+def split(text: bytes) -> list[bytes]:
+    """Cut text into lines as they are counted everywhere, at line feeds, which are left out."""
     lines = text.split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -154,6 +167,10 @@ def _pattern(source: str, *, caseless: bool) -> Matcher:
         empty = "ALLOWEMPTY" in str(error)
         why = "It matches the empty text, so every line would be a hit." if empty else error
         raise UsageError(f"The regular expression cannot be used: {why}") from error
+    # All ends of all matches are told, of `\w+` one for each letter: those of lines are fewer. It
+    # cannot be asked for where an anchor is at the end already.
+    with suppress(PatternError):
+        engine = compile_patterns([Pattern(f"(?:{source}).*$", caseless)])
 
     def matcher(data: bytes) -> list[int]:
         ends: list[int] = []

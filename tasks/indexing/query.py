@@ -15,6 +15,7 @@ from slipstream.storage.config.load import load
 from slipstream.storage.config.settings import Config
 from slipstream.storage.errors import NotFoundError, UsageError
 from slipstream.tasks.indexing import artefacts, content, keys, language, pack, search
+from slipstream.tasks.indexing.matching import Found
 from slipstream.tasks.indexing.model import FileIndex, SearchHit, Snapshot
 from slipstream.tasks.indexing.search import Mode
 from slipstream.tasks.indexing.snapshot import Source, open_source
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from slipstream.storage.cache import CacheStore
     from slipstream.tasks.indexing.warm import Index
 
-VERSION = 1
+VERSION = 2
 """Of the packed answer; it is part of the key."""
 
 Progress: TypeAlias = Callable[[int, int], object]
@@ -57,16 +58,21 @@ class Answer(NamedTuple):
     """What was found.
 
     Attributes:
-        hits: The best first.
+        found: The best first, and how many there are.
         snapshot: The state that was searched.
         problems: What kept the answer from being complete, as sentences.
         cached: Whether it had been asked before.
     """
 
-    hits: tuple[SearchHit, ...]
+    found: Found
     snapshot: Snapshot
     problems: tuple[str, ...]
     cached: bool
+
+    @property
+    def hits(self) -> list[SearchHit]:
+        """The places that were found."""
+        return self.found.hits
 
 
 def ask(
@@ -91,8 +97,8 @@ def ask(
     limit = config.index.max_file_bytes
     name = _key(snapshot, question, model, limit)
     packed = store.get(name) if name else None
-    if packed is not None and (hits := _unpack(packed)) is not None:
-        return Answer(hits, snapshot, _problems(source), True)
+    if packed is not None and (found := _unpack(packed)) is not None:
+        return Answer(found, snapshot, _problems(source), True)
 
     from slipstream.tasks.indexing import warm
 
@@ -107,14 +113,14 @@ def ask(
     # Files are read by name, never as they happen to lie there: in another worktree git may have
     # been told to overlook an edit, or one may be made right now.
     missing = source.missing
-    hits = tuple(search.search(index.view, read=source.read, vectors=vectors, **asked))
+    found = search.search(index.view, read=source.read, vectors=vectors, **asked)
     problems = (*_problems(source, index), *filter(None, [vectors.problem if vectors else ""]))
     # The state may have changed since: the answer is that of the state that was indexed.
     name = _key(index.snapshot, question, model, limit)
     if name and not problems and source.missing == missing:
         tags = [f"repository:{index.snapshot.repository}", f"commit:{index.snapshot.commit}"]
-        store.set(name, _pack(hits), tags=tags, producer=_producer(model, limit))
-    return Answer(hits, index.snapshot, problems, False)
+        store.set(name, _pack(found), tags=tags, producer=_producer(model, limit))
+    return Answer(found, index.snapshot, problems, False)
 
 
 def outline(path: str, store: "CacheStore", revision: str = "") -> FileIndex:
@@ -226,16 +232,21 @@ def _producer(model: str, max_bytes: int) -> str:
     return f"{VERSION}.{search.VERSION}-{artefacts.segment_producer(max_bytes)}-{model}"
 
 
-def _pack(hits: tuple[SearchHit, ...]) -> bytes:
-    packed: bytes = msgpack.packb(["answer", VERSION, hits], unicode_errors="surrogatepass")
+def _pack(found: Found) -> bytes:
+    packed: bytes = msgpack.packb(["answer", VERSION, found], unicode_errors="surrogatepass")
     return packed
 
 
-def _unpack(packed: bytes) -> tuple[SearchHit, ...] | None:
-    """The hits; None: the value is something else."""
+def _unpack(packed: bytes) -> Found | None:
+    """What was found; None: the value is something else."""
     try:
-        tag, version, hits = msgpack.unpackb(packed, use_list=False, unicode_errors="surrogatepass")
-        return tuple(map(SearchHit._make, hits)) if (tag, version) == ("answer", VERSION) else None
+        tag, version, found = msgpack.unpackb(
+            packed, use_list=False, unicode_errors="surrogatepass"
+        )
+        if (tag, version) != ("answer", VERSION):
+            return None
+        hits, *counts = found
+        return Found([SearchHit._make(one) for one in hits], *counts)
     except (ValueError, TypeError, msgpack.UnpackException):
         return None
 

@@ -5,14 +5,16 @@ line of every file. `hybrid` fuses definitions, full text and, where there are a
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 from slipstream.storage.errors import UsageError
-from slipstream.tasks.indexing import lines, names, terms
+from slipstream.tasks.indexing import lines, matching, names, terms
 from slipstream.tasks.indexing.filters import Filter
 from slipstream.tasks.indexing.lines import Read
+from slipstream.tasks.indexing.matching import Found
 from slipstream.tasks.indexing.model import SearchHit
+from slipstream.tasks.indexing.place import Place, hit
 from slipstream.tasks.indexing.ranking import bm25, fuse
 from slipstream.tasks.indexing.view import View
 
@@ -34,21 +36,6 @@ TEXT_WEIGHT = 1.0
 VECTOR_WEIGHT = 1.0
 CANDIDATES = 50  # from each list
 
-_NO_CHUNKS = 50  # lines of a file without chunks that count as one place
-
-
-class _Place(NamedTuple):
-    """A hit without its lines; `symbol` is -1 outside definitions, `line` 0 when not chosen yet."""
-
-    part: int
-    file: int
-    line: int
-    start: int
-    end: int
-    symbol: int
-    score: float
-    why: str
-
 
 def search(
     view: View,
@@ -63,7 +50,7 @@ def search(
     context: int = CONTEXT,
     vectors: Vectors | None = None,
     root: str = "",
-) -> list[SearchHit]:
+) -> Found:
     """Search the files of a view; the best hits first, in the order of path and line where equal.
 
     Args:
@@ -89,22 +76,27 @@ def search(
     only = Filter(path_glob, language, kind)
     if mode in ("text", "regex"):
         matcher = lines.substring(query) if mode == "text" else lines.expression(query)
-        found = lines.search(_pairs(view, only), matcher, read, root)
-        return _line_hits(view, found, only, limit, context, "text")
+        wanted = matching.pairs(view, only)
+        return matching.search(view, wanted, matcher, only, limit, context, read, root)
     if mode == "symbol":
         named = names.find(view, query, only)
         places = [_of_symbol(view, one, 1 / rank) for rank, one in enumerate(named[:limit], 1)]
         hits = _with_lines(view, places, "", only, read, context)
-        if len(hits) < limit and named and named[0].fit <= names.OTHER_CASE:
-            hits += _references(view, named, only, limit - len(hits), context, read, root)
-        return hits
+        used = bool(named) and named[0].fit <= names.OTHER_CASE
+        if not used or len(hits) == limit:
+            return Found(hits, len(named), len({one.path for one in named}), not used)
+        found = matching.references(view, named, only, limit - len(hits), context, read, root)
+        hits += found.hits
+        total, paths = len(named) + found.total, {one.path for one in hits}
+        return Found(hits, total, len(paths), found.whole)
     places = _hybrid(view, query, only, limit, vectors)
-    return _with_lines(view, places, query, only, read, context)
+    hits = _with_lines(view, places, query, only, read, context)
+    return Found(hits, len(hits), len({one.path for one in hits}))
 
 
 def _hybrid(
     view: View, query: str, only: Filter, limit: int, vectors: Vectors | None
-) -> list[_Place]:
+) -> list[Place]:
     most = max(limit, CANDIDATES)
     named = names.find(view, query, only, names.WORDS)
     if not named and len(query.split()) == 1:  # words are looked for in the text
@@ -158,39 +150,39 @@ def _chunk(view: View, path: str, number: int) -> tuple[int, int] | None:
     return (part, first + number) if 0 <= number < end - first else None
 
 
-def _of_symbol(view: View, one: names.Named, score: float) -> _Place:
+def _of_symbol(view: View, one: names.Named, score: float) -> Place:
     tables = view.parts[one.part].segment
     file, end = tables.file_of_symbol(one.symbol), tables.symbol_end[one.symbol]
-    return _Place(one.part, file, one.line, one.line, end, one.symbol, score, "symbol")
+    return Place(one.part, file, one.line, one.line, end, one.symbol, score, "symbol")
 
 
-def _of_chunk(view: View, part: int, chunk: int, score: float, why: str) -> _Place:
+def _of_chunk(view: View, part: int, chunk: int, score: float, why: str) -> Place:
     """A chunk; which line of it is looked at first is chosen when its lines are read."""
     tables = view.parts[part].segment
     start, end = tables.chunk_start[chunk], tables.chunk_end[chunk]
     symbol = tables.chunk_symbol[chunk]
-    return _Place(part, tables.file_of_chunk(chunk), 0, start, end, symbol, score, why)
+    return Place(part, tables.file_of_chunk(chunk), 0, start, end, symbol, score, why)
 
 
 def _with_lines(
-    view: View, places: Sequence[_Place], query: str, only: Filter, read: Read, context: int
+    view: View, places: Sequence[Place], query: str, only: Filter, read: Read, context: int
 ) -> list[SearchHit]:
     """Read the lines of places; a content that cannot be had gives a hit without any."""
     paths = [view.parts[place.part].segment.paths.text(place.file) for place in places]
     pairs = [(path, view.files[path]) for path in dict.fromkeys(paths)]
     texts = {path: lines.text_lines(data) for path, _, data in read(pairs)}
     wanted = [word.lower().encode() for word in re.findall(r"\w+", query)]
-    hits = []
+    hits: list[SearchHit] = []
     for place, path in zip(places, paths, strict=True):
         text = texts.get(path, [])
         chosen = place if place.line else _look_at(view, place, text, wanted, only)
-        hits.append(_hit(view, chosen, path, text, context))
+        hits.append(hit(view, chosen, path, text, context))
     return hits
 
 
 def _look_at(
-    view: View, place: _Place, text: Sequence[bytes], wanted: Sequence[bytes], only: Filter
-) -> _Place:
+    view: View, place: Place, text: Sequence[bytes], wanted: Sequence[bytes], only: Filter
+) -> Place:
     """Choose where to look: at the definition, or else the line, with most of the words in it."""
     tables = view.parts[place.part].segment
 
@@ -212,99 +204,3 @@ def _look_at(
         return place._replace(line=line, start=line, end=end, symbol=symbol)
     line = max(range(place.start, place.end + 1), key=lambda line: count(line, line))
     return place._replace(line=line)
-
-
-def _hit(view: View, place: _Place, path: str, text: Sequence[bytes], context: int) -> SearchHit:
-    tables = view.parts[place.part].segment
-    kind = name = ""
-    if place.symbol >= 0:
-        scope = tables.scopes.text(tables.symbol_scope[place.symbol])
-        own = tables.names.text(tables.symbol_name[place.symbol])
-        name = f"{scope}.{own}" if scope else own
-        kind = tables.kinds.text(tables.symbol_kind[place.symbol])
-    at = place.line - 1
-    return SearchHit(
-        path,
-        place.line,
-        place.start,
-        place.end,
-        lines.shown(text[at]) if at < len(text) else "",
-        tuple(map(lines.shown, text[max(0, at - context) : at])),
-        tuple(map(lines.shown, text[at + 1 : at + 1 + context])),
-        kind,
-        name,
-        tables.languages.text(tables.file_language[place.file]),
-        round(place.score, 6),
-        place.why,
-    )
-
-
-def _pairs(view: View, only: Filter) -> list[tuple[str, str]]:
-    """Path and content name of the files that may be found, in order."""
-    found = []
-    for part in view.parts:
-        allowed, paths = only.files(part), part.segment.paths.texts()
-        found += [path for file, path in enumerate(paths) if allowed(file)]
-    return [(path, view.files[path]) for path in sorted(found)]
-
-
-def _line_hits(
-    view: View,
-    found: Iterable[lines.Matches],
-    only: Filter,
-    limit: int,
-    context: int,
-    why: str,
-    passed: frozenset[tuple[str, int]] = frozenset(),
-) -> list[SearchHit]:
-    """The first matching line of each chunk, but those `passed`, in the order of path and line."""
-    hits: list[SearchHit] = []
-    for path, rows, text in found:
-        place = view.locate(path)
-        if place is None:
-            continue
-        part, file = place
-        tables, kinds = view.parts[part].segment, only.kinds(view.parts[part])
-        seen: set[int] = set()
-        for row in rows:
-            line = row + 1
-            chunk = tables.chunk_of_line(file, line)
-            group = chunk if chunk >= 0 else -1 - row // _NO_CHUNKS
-            symbol = tables.symbol_of_line(file, line)
-            fits = kinds is None or (symbol >= 0 and tables.symbol_kind[symbol] in kinds)
-            if group in seen or not fits or (path, line) in passed:
-                continue
-            seen.add(group)
-            one = _Place(part, file, line, line, line, symbol, 1 / (len(hits) + 1), why)
-            hits.append(_hit(view, one, path, text, context))
-            if len(hits) == limit:
-                return hits
-    return hits
-
-
-def _references(
-    view: View,
-    named: Sequence[names.Named],
-    only: Filter,
-    limit: int,
-    context: int,
-    read: Read,
-    root: str,
-) -> list[SearchHit]:
-    """Where files that refer to a name have it in a line, definitions left out."""
-    best = [one for one in named if one.fit == named[0].fit]
-    written = {
-        tables.names.text(tables.symbol_name[one.symbol])
-        for one in best
-        for tables in [view.parts[one.part].segment]
-    }
-    using: list[str] = []
-    for part in view.parts:
-        tables, allowed = part.segment, only._replace(kind="").files(part)
-        files = {file for name in written for file, _ in tables.uses(terms.name_hash(name))}
-        using += [tables.paths.text(file) for file in files if allowed(file)]
-    pairs = [(path, view.files[path]) for path in sorted(using)]
-    patterns = [rf"\b{re.escape(name)}\b" for name in sorted(written)]
-    found = lines.search(pairs, lines.expression("|".join(patterns)), read, root)
-    defined = frozenset((one.path, one.line) for one in best)
-    return _line_hits(view, found, only, limit, context, "reference", defined)

@@ -49,7 +49,7 @@ def parsed(path: Path, store: CacheStore, revision: str = "") -> int:
 def defined(found: Index, name: str) -> list[str]:
     """Where a name is defined."""
     source = open_source(found.snapshot.root)
-    hits = search.search(found.view, name, read=source.read, mode="symbol")
+    hits = search.search(found.view, name, read=source.read, mode="symbol").hits
     return [hit.path for hit in hits if hit.why == "symbol" and hit.name == name]
 
 

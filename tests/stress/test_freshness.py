@@ -346,7 +346,7 @@ def compare(source: Source, truth: Files, expected: view.View, store: CacheStore
 
 def compare_answers(source: Source, truth: Files, expected: view.View, store: CacheStore) -> None:
     """What is answered by whoever comes now, the second time from the cache."""
-    right = search.search(expected, NAMES[0], read=reader(truth), context=1)
+    right = search.search(expected, NAMES[0], read=reader(truth), context=1).hits
     for _ in range(2):
         assert list(query.ask(source, query.Question(NAMES[0], context=1), store).hits) == right
     compare_definitions(right, truth)

@@ -85,9 +85,41 @@ def test_output_stays_within_its_bytes(project: Path, capsys: Printed) -> None:
     out = capsys.readouterr().out
     shown = out.splitlines()
     assert 1500 < len(out.encode()) < 2048 + 100
-    assert shown[-1].startswith(f"… {30 - len(shown) + 1} more hits: ")
+    assert shown[-1] == (
+        f"… {len(shown) - 1} of 40 lines in 40 files are shown: "
+        "raise --max-bytes, or narrow it with --path, --lang or --kind."
+    )
     assert main(["search", "-F", "def handler", "--max-bytes", "1"]) == 0
     assert capsys.readouterr().out.startswith("part_0.py:1: def handler")
+
+
+def test_matching_lines_are_grouped_by_what_they_stand_in(project: Path, capsys: Printed) -> None:
+    """Its name is said once, no line is shown twice, and what is left out is counted."""
+    (project / "steps.py").write_text(
+        "step = 0\n\n\ndef walk(step):\n    step += 1\n    go(step)\n    end()\n    return step\n"
+    )
+    git(project, "add", "steps.py")
+    assert main(["search", "-F", "step", "steps.py"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "steps.py:1: step = 0  [variable]",
+        "steps.py:4: def walk(step):  [function]",
+        "  5:     step += 1",
+        "  6:     go(step)",
+        "  8:     return step",
+    ]
+    assert main(["search", "-E", r"go\(|return|step \+=", "steps.py", "-C", "1", "-m", "2"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "  4- def walk(step):",
+        "steps.py:5:     step += 1  [function walk]",
+        "  6:     go(step)",
+        "  7-     end()",
+        "… 2 of 3 lines in 1 file are shown: "
+        "raise --limit, or narrow it with --path, --lang or --kind.",
+    ]
+    assert main(["search", "-F", "step", "steps.py", "-m", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [hit["line"] for hit in found["hits"]] == [1, 4]
+    assert (found["total"], found["files"], found["whole"]) == (5, 1, True)
 
 
 def test_what_would_move_the_cursor_is_written_out(project: Path, capsys: Printed) -> None:

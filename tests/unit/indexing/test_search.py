@@ -8,7 +8,8 @@ import pytest
 from indexed_tree import Tree
 
 from slipstream.storage.errors import UsageError
-from slipstream.tasks.indexing import search
+from slipstream.tasks.indexing import lines, matching, search
+from slipstream.tasks.indexing.filters import Filter
 from slipstream.tasks.indexing.model import SearchHit
 
 READER = '''"""Reading of settings."""
@@ -48,7 +49,7 @@ TREE = Tree(
 
 
 def find(query: str, tree: Tree = TREE, **options: Any) -> list[SearchHit]:
-    return search.search(tree.view(), query, read=tree.read, **options)
+    return search.search(tree.view(), query, read=tree.read, **options).hits
 
 
 def places(hits: list[SearchHit]) -> list[tuple[str, int]]:
@@ -112,9 +113,54 @@ def test_text_that_spans_lines_or_is_not_ascii_is_found() -> None:
     assert places(find("Größe\nthree", tree, mode="text")) == [("a.txt", 2)]
 
 
-def test_one_chunk_is_one_hit() -> None:
-    tree = Tree({"a.py": "def one():\n    word = 1\n    word = 2\n    return word\n"})
-    assert places(find("word", tree, mode="text")) == [("a.py", 2)]
+def test_every_matching_line_is_a_hit_and_those_past_the_limit_are_counted() -> None:
+    code = "def one():\n    word = 1\n    word, other = 2, 'word'\n    return word\n"
+    tree = Tree({"a.py": code, "b.py": code, "c.txt": "none\n"})
+    for mode, query in (("text", "word"), ("regex", "wor[d]"), ("regex", r"w\w+$|word\b")):
+        every = search.search(tree.view(), query, read=tree.read, mode=mode)
+        assert places(every.hits) == [
+            (path, line) for path in ("a.py", "b.py") for line in (2, 3, 4)
+        ]
+        assert every[1:] == (6, 2, True)
+        for limit in range(1, 6):
+            some = search.search(tree.view(), query, read=tree.read, mode=mode, limit=limit)
+            assert (some.hits, some[1:]) == (every.hits[:limit], every[1:])
+
+
+def test_lines_outside_of_a_kind_are_not_counted() -> None:
+    tree = Tree({"a.py": "word = 1\n\n\ndef one():\n    word\n\n\nclass Two:\n    word = 2\n"})
+    found = search.search(tree.view(), "word", read=tree.read, mode="text", kind="function")
+    assert (places(found.hits), found.total) == ([("a.py", 5)], 1)
+
+
+def test_counting_ends_some_files_after_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "AT_ONCE", 10)
+    tree = Tree({f"{number:03}.txt": "word\n" for number in range(40)})
+
+    def counted(limit: int, beyond: int) -> tuple[int, int, bool]:
+        view, every = tree.view(), Filter()
+        wanted, matcher = matching.pairs(view, every), lines.substring("word")
+        found = matching.search(view, wanted, matcher, every, limit, 0, tree.read, beyond=beyond)
+        assert len(found.hits) == min(limit, 40)
+        return found.total, found.files, found.whole
+
+    assert counted(5, 20) == (25, 25, False)
+    assert counted(20, 20) == (40, 40, True)
+    assert counted(41, 0) == (40, 40, True)
+
+
+def test_references_past_the_limit_are_said_to_be_more() -> None:
+    tree = Tree({"a.py": "def one(): pass\n", "b.py": "from a import one\none()\none()\n"})
+
+    def counted(limit: int) -> tuple[int, int, int, bool]:
+        found = search.search(tree.view(), "one", read=tree.read, mode="symbol", limit=limit)
+        return len(found.hits), *found[1:]
+
+    assert [counted(limit) for limit in (1, 2, 9)] == [
+        (1, 1, 1, False),
+        (2, 4, 2, True),
+        (4, 4, 2, True),
+    ]
 
 
 def test_expressions_are_searched_line_by_line() -> None:
@@ -174,7 +220,7 @@ def test_vectors_are_fused_and_stale_ones_passed_over() -> None:
 def test_a_content_that_cannot_be_read_gives_a_hit_without_lines() -> None:
     hits = search.search(
         TREE.view(), "parse_header", read=lambda pairs: ((p, n, None) for p, n in pairs)
-    )
+    ).hits
     assert (hits[0].line, hits[0].text) == (9, "")
 
 
