@@ -131,6 +131,6 @@ def _storable(key: str) -> bool:
     """Whether a key can be one: SQLite takes no half of a surrogate pair."""
     try:
         key.encode()
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, AttributeError):  # of a damaged row, it may be of any type
         return False
     return True

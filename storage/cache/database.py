@@ -144,13 +144,12 @@ class Database:
     def _lock(self) -> None:
         if try_lock(self._handle):
             return
-        give_up = time.monotonic() + LOCK_SECONDS
-        pause = 0.00005  # a transaction takes about that long
+        start = time.monotonic()
         while not try_lock(self._handle):
-            if time.monotonic() > give_up:
+            waited = time.monotonic() - start
+            if waited > LOCK_SECONDS:
                 raise Busy
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.002)
+            time.sleep(max(0.00002, min(waited / 16, 0.002)))  # a `set` takes twice the first
 
     def _must_be_current(self) -> None:
         if self.slots[EPOCH] != self.epoch:
@@ -202,6 +201,8 @@ class Database:
                 connection.close()
                 raise
             connection.close()
+        except (TypeError, ValueError):  # what is read is of any type
+            pass
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise

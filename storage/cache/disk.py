@@ -125,7 +125,7 @@ class Disk:
                 return value, expires, writes
             except UnicodeEncodeError:  # half a surrogate pair: a key that cannot be stored
                 return None
-            except (TypeError, ValueError, OverflowError):  # a damaged row is of any type
+            except (TypeError, ValueError, OverflowError, AttributeError):  # damage is of any type
                 self.evict_corrupt(key, None)
                 return None
             except FAULTS as error:
@@ -141,7 +141,7 @@ class Disk:
                     return default
                 try:
                     return action(database.connection)
-                except (TypeError, ValueError, UnicodeEncodeError):
+                except (TypeError, ValueError, AttributeError):  # a damaged row, or an odd key
                     return default
                 except FAULTS as error:
                     if not self._fault(error, database, reading=True):
@@ -169,6 +169,9 @@ class Disk:
                     return default
                 try:
                     return action(database)
+                except (TypeError, ValueError, OverflowError, AttributeError):  # of a damaged row
+                    if not self._replace(database):
+                        return default
                 except FAULTS as error:
                     if not self._fault(error, database, reading=False):
                         return default

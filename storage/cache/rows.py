@@ -93,7 +93,8 @@ def take(
     for key in keys:
         old = connection.execute("SELECT size, file FROM entries WHERE key = ?", (key,)).fetchone()
         if old is not None:
-            gone.append(Gone(key, *old))
+            size, file = old  # of any type, if the row is damaged
+            gone.append(Gone(key, size if isinstance(size, int) else 0, file))
             connection.execute("DELETE FROM entries WHERE key = ?", (key,))
     if gone:
         connection.executemany(
@@ -116,7 +117,7 @@ def drop_files(connection: sqlite3.Connection, folder: Path, names: Iterable[str
         Bytes.
     """
     size = 0
-    for name in {name for name in names if name is not None}:
+    for name in set(filter(values.is_name, names)):
         used = connection.execute("SELECT 1 FROM entries WHERE file = ? LIMIT 1", (name,))
         if used.fetchone() is None:
             size += values.remove(folder, name)

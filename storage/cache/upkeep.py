@@ -61,6 +61,9 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
     while found := _after(disk, last):
         for number, key, value, checksum, its_size, file in found:
             last = number
+            if not isinstance(key, str):  # nothing can be done to such a row
+                disk.begin_anew()
+                return Verified(checked, size, (*corrupt,), True)
             checked += 1
             size += its_size
             if not _is_whole(disk.folder, key, value, checksum, file):
@@ -116,7 +119,7 @@ def _is_whole(
 ) -> bool:  # fmt: skip
     try:
         if file is not None:
-            value = values.read(folder, file)
+            value = values.read(folder, file) if values.is_name(file) else None
         return value is not None and values.checksum(key, value) == checksum[: rows.DIGEST]
     except (TypeError, ValueError):  # a damaged row is of any type
         return False

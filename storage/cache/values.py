@@ -9,6 +9,7 @@ import mmap
 import os
 from itertools import count
 from pathlib import Path
+from typing import TypeGuard
 
 from xxhash import xxh3_128
 
@@ -17,6 +18,8 @@ from slipstream.storage.paths import make_private
 INLINE = 64 * 1024  # bytes up to which a value is kept in the database
 COPIED = 256 * 1024  # bytes up to which reading a file takes less than mapping it
 FOLDER = "values"
+NAME = 64  # digits of a SHA-256
+_DIGITS = "0123456789abcdef"
 _NEW = "new-"
 _numbers = count()
 
@@ -31,6 +34,11 @@ def checksum(key: str, value: bytes | memoryview) -> bytes:
 def path_of(folder: Path, name: str) -> Path:
     """Where the file of a value is, below the cache's folder."""
     return folder / FOLDER / name[:2] / name
+
+
+def is_name(name: object) -> TypeGuard[str]:
+    """Whether this is a value's name; in a damaged or planted row it may be the path of any file."""
+    return isinstance(name, str) and len(name) == NAME and not name.strip(_DIGITS)
 
 
 def is_new(path: Path) -> bool:
