@@ -358,7 +358,7 @@ class Disk:
     ) -> tuple[bytes | memoryview, int, bool] | None:
         """Value, expiry, and whether it is a sliding one, of a row that is not a usual one."""
         value, digest, expires, accessed = row
-        if len(digest) > rows.DIGEST:
+        if isinstance(digest, bytes) and len(digest) > rows.DIGEST:
             if name := digest[rows.DIGEST + 1 :]:
                 value = values.read(self.folder, name.hex())
             if value is not None and checksum(key, value) == digest[: rows.DIGEST]:

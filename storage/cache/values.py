@@ -37,7 +37,7 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 def is_name(name: object) -> TypeGuard[str]:
-    """Whether this is a value's name; in a damaged or planted row it may be the path of any file."""
+    """Whether this is a value's name; a damaged or planted row may have the path of any file."""
     return isinstance(name, str) and len(name) == NAME and not name.strip(_DIGITS)
 
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from slipstream.storage import paths
 from slipstream.storage.cache import (
     CacheEvent,
     CacheStore,
+    Item,
     Miss,
     MissReason,
     database,
@@ -261,7 +263,7 @@ def test_a_value_file_that_is_missing_or_cut_is_a_miss(
 
 @pytest.mark.parametrize(
     "change",
-    ["checksum = 7", "value = 'text'", "value = 5", "expires_ns = 'x'", "accessed_ns = x'00'",
+    ["checksum = 7", "checksum = 'a text that is longer than a checksum'", "value = 'text'", "value = 5", "expires_ns = 'x'", "accessed_ns = x'00'",
      "flags = 4", "flags = 4, file = 'gone', value = NULL", "value = NULL"],
 )  # fmt: skip
 def test_a_row_of_wrong_types_is_a_miss(store: CacheStore, home: Path, change: str) -> None:
@@ -276,6 +278,84 @@ def test_a_row_of_wrong_types_is_a_miss(store: CacheStore, home: Path, change: s
         assert found is None
         assert store.get_or_compute("key", lambda: b"again") == b"again"
         assert store.get("key") == b"again"
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE totals SET bytes = 'x'", "DELETE FROM totals", "UPDATE entries SET size = 'x'",
+     "UPDATE entries SET file = x'00'", "UPDATE entries SET checksum = 'abcdefghijklmnopqrst'",
+     "UPDATE entries SET accessed_ns = 'x', priority = 'x'"],
+)  # fmt: skip
+def test_damage_that_sqlite_does_not_see_reaches_no_caller(home: Path, change: str) -> None:
+    """Whatever is done with such a cache, and it can be written to in the end."""
+    with open_cache(home, LIMITS) as store:
+        for n in range(9):
+            store.set(f"k{n}", bytes(INLINE + n), tags=["t"])
+    with sqlite3.connect(home / "cache" / "cache.db") as connection:
+        connection.execute(change)
+    connection.close()
+    few = LIMITS._replace(max_entries=5)
+    calls: list[Callable[[CacheStore], object]] = [
+        lambda store: store.view("k1"),
+        lambda store: store.entries(),
+        lambda store: store.stats(),
+        lambda store: store.remove(prefix="k3"),
+        lambda store: [store.set(f"n{n}", b"x", tags=["t"]) for n in range(20)],
+        lambda store: store.verify(),
+        lambda store: store.clean(),
+        lambda store: store.remove(tag="t"),
+    ]
+    for call in calls:
+        with open_cache(home, few) as store:
+            call(store)
+    with open_cache(home, few) as store:
+        assert store.set("key", b"value")
+        assert store.get("key") == b"value"
+
+
+@pytest.mark.parametrize("name", ["/{victim}", "{victim}", "../../../{victim}"])
+def test_a_row_that_names_another_file_does_not_have_it_removed(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    """A planted database is data: it cannot be made to touch what is not the cache's."""
+    victim = tmp_path / "victim"
+    victim.touch()
+    with open_cache(home, LIMITS) as store:
+        store.set("key", bytes(INLINE + 1))
+        store.set("other", bytes(INLINE + 2))
+    planted = name.format(victim=victim)
+    with sqlite3.connect(home / "cache" / "cache.db") as connection:
+        connection.execute("UPDATE entries SET file = ?", (planted,))
+    connection.close()
+    with open_cache(home, LIMITS) as store:
+        store.verify()
+        store.set("key", b"new")
+        store.remove(prefix="")
+        store.clean()
+    assert victim.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+def test_a_limit_on_the_size_of_files_is_not_damage(home: Path) -> None:
+    """What is there stays there, and is read; `ulimit -f` is the nearest to a quota."""
+    with open_cache(home, LIMITS) as store:
+        store.set_many(Item(f"k{n}", os.urandom(INLINE)) for n in range(30))
+    program = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from slipstream.storage.cache import open_cache\n"
+        "from slipstream.storage.config.settings import CacheLimits\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "with open_cache(Path(sys.argv[1]), CacheLimits(memory_bytes=0)) as store:\n"
+        "    stored = [store.set(f'n{n}', bytes(20000)) for n in range(9)]\n"
+        "    print(all(stored), store.get('k3') is not None, len(store.warnings))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(home)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False True 1\n"
+    assert not list(home.rglob("damaged-*"))
+    with open_cache(home, LIMITS) as store:
+        assert store.get("k3") is not None
 
 
 def test_verify_reads_everything_and_removes_what_is_wrong(store: CacheStore, home: Path) -> None:
