@@ -60,10 +60,10 @@ def main() -> int:
     programs, missing = install(folder, options.peers, others.PACKAGES)
     clients = others.clients(programs, options.slip, options.peers)
     report = Report()
-    report.say(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}; load average before: "
-        f"{os.getloadavg()[0]:.1f}.\n"
-    )
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    busy = " Other work kept the machine busy: figures tell of that, too." if load > cores else ""
+    python = platform.python_version()
+    report.say(f"{cores} cores, Python {python}; load average before: {load:.1f}.{busy}\n")
     for sentence in missing:
         report.say(sentence + "\n")
     points = _table(report, options, clients)
