@@ -263,9 +263,18 @@ def test_a_value_file_that_is_missing_or_cut_is_a_miss(
 
 @pytest.mark.parametrize(
     "change",
-    ["checksum = 7", "checksum = 'a text that is longer than a checksum'", "value = 'text'", "value = 5", "expires_ns = 'x'", "accessed_ns = x'00'",
-     "flags = 4", "flags = 4, file = 'gone', value = NULL", "value = NULL"],
-)  # fmt: skip
+    [
+        "checksum = 7",
+        "checksum = 'a text that is longer than a checksum'",
+        "value = 'text'",
+        "value = 5",
+        "value = NULL",
+        "expires_ns = 'x'",
+        "accessed_ns = x'00'",
+        "flags = 4",
+        "flags = 4, file = 'gone', value = NULL",
+    ],
+)
 def test_a_row_of_wrong_types_is_a_miss(store: CacheStore, home: Path, change: str) -> None:
     store.set("key", b"value")
     with sqlite3.connect(home / "cache" / "cache.db") as connection:
