@@ -72,8 +72,9 @@ def main() -> int:
     _summary(report, clients, points, options.streams[-1])
     figures = _targets(report, options, clients[0], points)
     told = {"points": [p._asdict() | {"error": p.error} for p in points], "ours": figures}
-    options.json.write_text(json.dumps(told, indent=1) + "\n")
-    print(f"\nThe same as JSON: {options.json}")
+    file: Path = options.json or folder / "harness.json"
+    file.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    print(f"\nThe same as JSON: {file}")
     if options.page:
         report.write(options.page)
     return 0
@@ -94,7 +95,7 @@ def _options() -> argparse.Namespace:
     beside = [str(Path(sys.executable).with_name("slip"))]
     parser.add_argument("--slip", type=shlex.split, default=beside, help="the command")
     parser.add_argument("--folder", type=Path, default=Path(".bench"))
-    parser.add_argument("--json", type=Path, default=Path(".bench/harness.json"))
+    parser.add_argument("--json", type=Path, help="default: harness.json in the folder")
     parser.add_argument("--page", type=Path, help="put the tables into this page, between marks")
     return parser.parse_args()
 
