@@ -69,10 +69,10 @@ def _row(point: Point) -> tuple[str, int, str, str, str, str]:
 
 async def _ladder(home: Path, processes: int) -> Known:
     from slipstream.tasks.benchmarking import calibrate as calibration
-    from slipstream.tasks.benchmarking.run import only_one
+    from slipstream.tasks.benchmarking.alone import only_one
 
     machine = calibration.identity()
-    with only_one(home), ExitStack() as stack:
+    with only_one(), ExitStack() as stack:
         server = stack.enter_context(calibration.start())
         async with _clients(processes) as clients:
             known = await calibration.ladder(

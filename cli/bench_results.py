@@ -51,12 +51,12 @@ def results(
     slip bench results --suite throughput --json
     """
     from slipstream.storage import bench
-    from slipstream.tasks.benchmarking.run import under_way
+    from slipstream.tasks.benchmarking.alone import under_way
 
     with _database() as connection:
         found = bench.runs(connection, limit, suite=suite, model=model)
         tags = {run.id: bench.tags(connection, run.id) for run in found}
-    if any(run.state == bench.RUNNING for run in found) and not under_way(paths.home()):
+    if any(run.state == bench.RUNNING for run in found) and not under_way():
         found = [
             run._replace(state="cut off") if run.state == bench.RUNNING else run for run in found
         ]

@@ -89,6 +89,7 @@ VARIABLES = """\
 | `SLIPSTREAM_HOME` | the data folder, instead of the platform's |
 | `SLIPSTREAM_CONFIG` | your own file of settings |
 | `SLIPSTREAM_TRACE_ID` | the id under which a command logs; made and passed on by itself |
+| `SLIPSTREAM_BENCH_LOCK` | the file that lets one benchmark at a time run on a machine; for tests |
 """
 
 

@@ -29,6 +29,8 @@ def _own_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         folder = tmp_path_factory.mktemp("slipstream")
         patch.setenv("SLIPSTREAM_HOME", str(folder / "home"))
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        # the machine's lock for benchmarks: processes that run tests side by side need not wait
+        patch.setenv("SLIPSTREAM_BENCH_LOCK", str(folder / "bench.lock"))
         patch.setenv("NO_COLOR", "1")
         yield
 

@@ -186,7 +186,9 @@ PATTERN_GROUPS = ("message", "file", "line", "column", "code")
 PREFIX = "SLIPSTREAM_"
 
 # Variables with that prefix that are not settings.
-OTHER_VARIABLES = frozenset({"SLIPSTREAM_HOME", "SLIPSTREAM_CONFIG", "SLIPSTREAM_TRACE_ID"})
+OTHER_VARIABLES = frozenset(
+    {"SLIPSTREAM_HOME", "SLIPSTREAM_CONFIG", "SLIPSTREAM_TRACE_ID", "SLIPSTREAM_BENCH_LOCK"}
+)
 
 
 class Limits(NamedTuple):

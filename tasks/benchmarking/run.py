@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -17,11 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from slipstream.storage import bench, database
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.errors import NotFoundError, SlipError
-from slipstream.storage.lock import try_lock
-from slipstream.storage.paths import make_private
 from slipstream.tasks.benchmarking import clients as processes
 from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
 from slipstream.tasks.benchmarking import suite as suites
+from slipstream.tasks.benchmarking.alone import only_one
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.memory import Memory
@@ -35,7 +33,6 @@ from slipstream.tasks.benchmarking.target import Server, Target
 if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.build import Builder
 
-FOLDER, LOCK = "bench", "run.lock"
 ID_BYTES = 6
 STATES = {"done": "done", "enough": "done", "time": "done", "cancelled": "cancelled"}
 """Of a cell, by how its load ended; anything else: stopped."""
@@ -87,35 +84,6 @@ Around: TypeAlias = Callable[[Cell, str, Attempt], Awaitable[Ended]]
 """Is given a cell, the model and what measures the cell, going on where it ended before."""
 SOUND = frozenset({"error_rate", "dispatch_lag", *metrics.COUNTS})
 """Metrics that are sound whatever the client can time."""
-
-
-@contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold the machine's lock for benchmarks; the kernel frees it when its holder dies.
-
-    Raises:
-        SlipError: Another one is running.
-    """
-    file = make_private(home / FOLDER) / LOCK
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if not try_lock(handle):
-            raise SlipError(
-                "Another benchmark is running, and each would disturb the other; "
-                "wait until it is done, or cancel it."
-            )
-        yield
-    finally:
-        os.close(handle)
-
-
-def under_way(home: Path) -> bool:
-    """Whether a benchmark is running now."""
-    try:
-        with only_one(home):
-            return False
-    except SlipError:
-        return True
 
 
 def begin(home: Path, suite: Suite, options: Options) -> RunRecord:
@@ -170,7 +138,7 @@ async def measure(
         SlipError: It could not begin, another one is running, or results cannot be kept.
     """
     stop = cancelled or asyncio.Event()
-    with only_one(home), closing(database.connect(home)) as connection:
+    with only_one(run.id), closing(database.connect(home)) as connection:
         try:
             return await _measure(connection, run, options, watcher, stop, limit, around)
         except sqlite3.Error as error:

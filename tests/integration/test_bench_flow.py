@@ -22,7 +22,7 @@ from slipstream.cli.main import main
 from slipstream.flows.launch import run_benchmark
 from slipstream.storage import bench, database
 from slipstream.storage.errors import SlipError, UsageError
-from slipstream.tasks.benchmarking import run as runs
+from slipstream.tasks.benchmarking.alone import only_one
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.process import Simulated
 from slipstream.tasks.benchmarking.simulate.settings import Settings
@@ -165,7 +165,7 @@ def test_what_is_wrong_is_not_tried_again(
         run_benchmark(QUICK | {"suite": "nothing"})
     with pytest.raises(UsageError, match="cannot be a tag"):
         run_benchmark(QUICK | {"tag": "latest"})
-    with runs.only_one(home), pytest.raises(SlipError, match="Another benchmark is running"):
+    with only_one(), pytest.raises(SlipError, match="Another benchmark is running"):
         run_benchmark(QUICK | {"base_url": url})
     assert states(home) == []
 

@@ -21,6 +21,7 @@ from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.config.endpoints import resolve
 from slipstream.storage.errors import NotFoundError, SlipError
 from slipstream.tasks.benchmarking import run as runs
+from slipstream.tasks.benchmarking.alone import only_one
 from slipstream.tasks.benchmarking.model import Waits
 from slipstream.tasks.benchmarking.run import Options, Watcher
 from slipstream.tasks.benchmarking.simulate import process
@@ -244,9 +245,9 @@ def test_a_run_that_was_killed_is_resumed_and_counts_each_request_once(
 
 
 def test_one_run_at_a_time(home: Path, server: Simulated) -> None:
-    with runs.only_one(home), pytest.raises(SlipError, match="Another benchmark is running"):
+    with only_one(), pytest.raises(SlipError, match="Another benchmark is running"):
         measured(home, server.base_url, suite({"concurrency": [1]}))
-    with runs.only_one(home):
+    with only_one():
         pass
 
 
