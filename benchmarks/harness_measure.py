@@ -116,6 +116,8 @@ def growth(ours: Client, requests: int) -> float:
     ran = _run(ours, GROWTH_STREAMS, requests)
     first = ran.truth[2 * GROWTH_STREAMS]["read_ns"]  # all streams have come and gone once
     held = [size for at, size in ran.watch.memory if at >= first]
+    if not held:
+        raise Failed(f"took too short for {requests} requests to be watched")
     return (max(held) - held[0]) / MB
 
 
