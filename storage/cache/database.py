@@ -267,7 +267,14 @@ def is_damage(error: BaseException) -> bool:
     mistake = (sqlite3.ProgrammingError, sqlite3.InterfaceError)  # ours: a closed connection
     if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, mistake):
         return False
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    whole = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if (code := whole & 0xFF) == sqlite3.SQLITE_IOERR:
+        # Others are of writing and locking: a quota, a limit on files, a file system without locks.
+        return whole in (
+            sqlite3.SQLITE_IOERR_READ,
+            sqlite3.SQLITE_IOERR_SHORT_READ,
+            sqlite3.SQLITE_IOERR_CORRUPTFS,
+        )
     return code not in (
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,

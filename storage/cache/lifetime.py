@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -24,6 +25,7 @@ class Store(Protocol):
 
 opened: "weakref.WeakSet[Store]" = weakref.WeakSet()
 _forking: list[Store] = []
+_one_fork = threading.RLock()  # at a time: threads that fork together would mix their lists
 
 
 def _close_all() -> None:
@@ -32,6 +34,7 @@ def _close_all() -> None:
 
 
 def _before_fork() -> None:
+    _one_fork.acquire()
     _forking[:] = sorted(opened, key=id)  # in one order, whoever forks
     for store in _forking:
         store.before_fork()
@@ -41,12 +44,14 @@ def _after_fork_in_parent() -> None:
     for store in _forking:
         store.after_fork_in_parent()
     _forking.clear()
+    _one_fork.release()
 
 
 def _after_fork_in_child() -> None:
     for store in _forking:
         store.after_fork_in_child()
     _forking.clear()
+    _one_fork.release()  # the thread that forked is the one that goes on here
 
 
 atexit.register(_close_all)

@@ -7,7 +7,6 @@ what a loss of power leaves of it does not have its checksum, which is a miss.
 
 import mmap
 import os
-from itertools import count
 from pathlib import Path
 from typing import TypeGuard
 
@@ -21,7 +20,6 @@ FOLDER = "values"
 NAME = 64  # digits of a SHA-256
 _DIGITS = "0123456789abcdef"
 _NEW = "new-"
-_numbers = count()
 
 
 def checksum(key: str, value: bytes | memoryview) -> bytes:
@@ -59,10 +57,11 @@ def write(folder: Path, value: bytes | memoryview) -> tuple[str, Path]:
     import hashlib
 
     name = hashlib.sha256(value).hexdigest()
-    place = folder / FOLDER / f"{_NEW}{os.getpid()}-{next(_numbers)}"
+    # At random: processes of two containers that share the folder may have the same number.
+    place = folder / FOLDER / f"{_NEW}{os.urandom(8).hex()}"
     make_private(folder)
     make_private(place.parent)
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         try:
             view = memoryview(value)

@@ -491,3 +491,27 @@ def test_a_forked_child_uses_a_connection_of_its_own(home: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_threads_may_fork_at_the_same_time(home: Path) -> None:
+    """No store stays locked, in the parent or in a child."""
+    program = (
+        "import os, sys, threading\nfrom pathlib import Path\n"
+        "from slipstream.storage.cache import open_cache\n"
+        "sys.setswitchinterval(1e-6)\n"
+        f"stores = [open_cache(Path({str(home)!r}, str(n))) for n in range(8)]\n"
+        "def work():\n"
+        "    for n in range(25):\n"
+        "        child = os.fork()\n"
+        "        if child == 0: os._exit(not all(s.disk.lock.acquire(timeout=9) for s in stores))\n"
+        "        if os.waitpid(child, 0)[1]: os._exit(3)\n"
+        "threads = [threading.Thread(target=work) for _ in range(4)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "os._exit(not all(s.disk.lock.acquire(timeout=9) for s in stores))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
