@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from slipstream.storage.cache.rows import AHEAD_NS
 from slipstream.storage.errors import UsageError
 
 
@@ -56,7 +57,8 @@ def choose(
     if producer is not None:
         parts.append(("producer = ? AND producer != ''", (producer,)))
     if expired_at is not None:
-        parts.append(("id IN (SELECT id FROM entries WHERE expires_ns <= ?)", (expired_at,)))
+        dead = "id IN (SELECT id FROM entries WHERE expires_ns <= ? OR accessed_ns > ?)"
+        parts.append((dead, (expired_at, expired_at + AHEAD_NS)))
     where = " AND ".join(part for part, _ in parts) or "1"
     parameters = tuple(value for _, part in parts for value in part)
     parents = where.format(key="parent") if on_keys and on_keys == len(parts) else ""

@@ -56,7 +56,9 @@ def _least(
 def remove_expired(
     connection: sqlite3.Connection, now: int, limit: int = BATCH, among: int = LOOKED_AT
 ) -> list[rows.Gone]:
-    """Remove entries that expired.
+    """Remove entries that expired, and those of a clock that was ahead.
+
+    These are not served (`rows.alive`), and would be the last to be evicted.
 
     Args:
         connection: Of the cache.
@@ -65,8 +67,9 @@ def remove_expired(
         among: How many of those that would be evicted first are looked at; -1: all.
     """
     found = connection.execute(  # the inner ones read the index alone
-        "SELECT key FROM entries WHERE id IN (SELECT id FROM (SELECT id, expires_ns FROM entries"
-        " ORDER BY priority, accessed_ns LIMIT ?) WHERE expires_ns <= ? LIMIT ?)",
-        (among, now, limit),
+        "SELECT key FROM entries WHERE id IN (SELECT id FROM (SELECT id, expires_ns, accessed_ns"
+        " FROM entries ORDER BY priority, accessed_ns LIMIT ?)"
+        " WHERE expires_ns <= ? OR accessed_ns > ? LIMIT ?)",
+        (among, now, now + rows.AHEAD_NS, limit),
     ).fetchall()
     return rows.take(connection, [key for (key,) in found], MissReason.EXPIRED, now)

@@ -172,6 +172,23 @@ def test_the_least_recently_used_entries_go_first(home: Path, clock: Clock) -> N
         assert store.stats().evictions == 140 - store.count()
 
 
+def test_what_a_clock_that_was_ahead_left_does_not_crowd_out_the_rest(
+    home: Path, clock: Clock
+) -> None:
+    """It is not served any more, and the last that was used."""
+    limits = CacheLimits(max_entries=20, memory_bytes=0, audit_share=0)
+    clock.go(10 * 365 * 86_400)
+    with open_cache(home, limits, clock) as store:
+        fill(store, *(f"future{n}" for n in range(20)))
+    clock.go(-10 * 365 * 86_400)
+    with open_cache(home, limits, clock) as store:
+        fill(store, *(f"now{n}" for n in range(15)))
+        assert len(store.get_many(f"now{n}" for n in range(15))) == 15
+        assert store.remove(expired=True, dry_run=True).count == store.count() - 15
+        store.clean()
+        assert store.count() == 15
+
+
 def test_entries_of_low_priority_go_before_others(home: Path, clock: Clock) -> None:
     limits = CacheLimits(max_bytes=100_000, audit_share=0)
     with open_cache(home, limits, clock) as store:
