@@ -2,13 +2,17 @@
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from slipstream.storage.cache.data import Removed
 from slipstream.storage.cache.generation import ALL, WRITES, slot_of
 
 RECHECKED_NS = 60 * 10**9  # after which a value is read from disk again, which notes its use
 SHARE = 16  # a value that would take more than one part in so many of the limit is not kept
+
+
+Name: TypeAlias = str | tuple[str, str]
+"""A key, for its bytes; with the name of its type before it, for what they were decoded to."""
 
 
 class Kept(NamedTuple):
@@ -34,7 +38,7 @@ class Memory:
         self.hits = 0
         self._slots: memoryview | None = None
         self._from_ns = self._to_ns = 0
-        self.kept: OrderedDict[str, Kept] = OrderedDict()
+        self.kept: OrderedDict[Name, Kept] = OrderedDict()
         self._lock = Lock()
 
     def attach(self, slots: memoryview | None) -> None:
@@ -46,7 +50,7 @@ class Memory:
         """Serve values between these times alone: then it has to be looked at the disk again."""
         self._from_ns, self._to_ns = start, end
 
-    def get(self, name: str, now: int) -> Kept | None:
+    def get(self, name: Name, now: int) -> Kept | None:
         """A value that is as true as on disk, or None."""
         kept = self.kept.get(name)
         slots = self._slots
@@ -66,7 +70,7 @@ class Memory:
         return None
 
     def put(
-        self, name: str, key: str, value: Any, size: int, writes: int, now: int, expires: int,
+        self, name: Name, key: str, value: Any, size: int, writes: int, now: int, expires: int,
     ) -> None:  # fmt: skip
         """Keep a value, unless somebody writes at the moment or it is too large.
 
@@ -95,7 +99,7 @@ class Memory:
             while self.size > self.limit:
                 self.size -= self.kept.popitem(last=False)[1].size
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: Name) -> None:
         """Forget a value."""
         with self._lock:
             if (old := self.kept.pop(name, None)) is not None:

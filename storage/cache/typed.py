@@ -142,7 +142,7 @@ class TypedCache(Generic[V]):
         """The value of a key if memory has it."""
         start = perf_counter_ns()
         text = self._key(key)
-        kept = self.store.memory.get(f"{self._name}\0{text}", self.store.clock())
+        kept = self.store.memory.get((self._name, text), self.store.clock())
         if kept is None:
             return None
         self.store.tell("hit", text, "memory", start, kept.size)
@@ -152,7 +152,7 @@ class TypedCache(Generic[V]):
         start = perf_counter_ns()
         store = self.store
         now = store.clock()
-        name = f"{self._name}\0{key}"
+        name = (self._name, key)
         if (kept := store.memory.get(name, now)) is not None:
             store.tell("hit", key, "memory", start, kept.size)
             return kept.value  # type: ignore[no-any-return]

@@ -62,6 +62,7 @@ def test_the_bytes_of_a_key_and_its_decoded_value_are_not_mixed_up(store: CacheS
     assert store.get("key") == b"json:t\n[1]"
     assert two.get("key") is None
     assert one.get("key") == [1]
+    assert store.get("one\0key") is None
 
 
 @pytest.mark.parametrize("data", [b"", b"json:t\n{", b"json:u\n1", b"msgpack:t\n1", b"\x80\x04."])
