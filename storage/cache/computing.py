@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from slipstream.storage import logs
@@ -73,7 +74,8 @@ class Computing:
     def finish(self) -> None:
         """Wait for what is computed behind somebody's back."""
         for thread in list(self._refreshing.values()):
-            thread.join()
+            with suppress(RuntimeError):  # it is not started yet
+                thread.join()
 
     def _refresh(self, key: str, compute: Callable[[], object]) -> None:
         def run() -> None:
@@ -86,4 +88,8 @@ class Computing:
 
         thread = threading.Thread(target=run, name="cache-refresh", daemon=True)
         if self._refreshing.setdefault(key, thread) is thread:
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # no more threads, or the interpreter is ending
+                del self._refreshing[key]
+                logs.warning("cache.refresh", key=key, reason=str(error))
