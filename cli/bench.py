@@ -167,11 +167,13 @@ def run(
         from slipstream.storage.bench_names import check_tag
 
         check_tag(tag)
+    from slipstream.tasks.benchmarking import prepare
+
     home = paths.home()
     with ExitStack() as stack:
         if resume:
             before = _found(home, resume)
-            plan, url, model = None, before.base_url, before.model
+            plan, url, model = None, prepare.address_of(before), before.model
         else:
             from slipstream.tasks.benchmarking import suite as suites
 
@@ -188,8 +190,6 @@ def run(
                      "tag": tag, **changes}  # fmt: skip
             done = bench_flow.measured(home, before, asked)
         else:
-            from slipstream.tasks.benchmarking import prepare
-
             simulated = not url
             if simulated:
                 url = _simulated(stack)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from slipstream.cli import cache_warm
 from slipstream.storage import bench, database
 from slipstream.storage.errors import SlipError
+from slipstream.tasks.benchmarking import prepare
 from slipstream.tasks.benchmarking.run import ID_BYTES
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def measured(home: Path, before: RunRecord | None, asked: Mapping[str, Any]) -> 
     from slipstream.flows import launch
 
     identity = before.id if before else secrets.token_hex(ID_BYTES)
-    where = {"base_url": before.base_url, "model": before.model} if before else {}
+    where = {}
+    if before:
+        where = {"base_url": prepare.address_of(before), "model": before.model}
     cache_warm.say_server()
     try:
         launch.run_benchmark({**asked, **where, "run": identity})

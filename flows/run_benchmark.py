@@ -28,7 +28,7 @@ from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
 from slipstream.storage import bench, bench_names, database, paths
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.config.load import load
-from slipstream.storage.errors import SlipError
+from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.benchmarking import prepare, target
 from slipstream.tasks.benchmarking import run as runs
 from slipstream.tasks.benchmarking import suite as suites
@@ -285,12 +285,20 @@ def begun(
     """The run of a repeat: the one that is there already, or a new one.
 
     Its id follows from the flow run's, so that a flow run which is tried again finds it.
+
+    Raises:
+        UsageError: It is there, and measured another server.
     """
     identity = parameters.run or flow_run.id.replace("-", "")[-ID:]
     if number:
         identity = hashlib.sha256(f"{identity}/{number}".encode()).hexdigest()[:ID]
     with closing(database.connect(home)) as connection:
         before = bench.run(connection, identity)
+    asked = parameters.base_url.rstrip("/")
+    if before and asked and asked != before.base_url:
+        raise UsageError(
+            f"Run {identity} measures {before.base_url}; name that server, or leave `run` out."
+        )
     return before or runs.begin(home, plan, options)._replace(id=identity)
 
 

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipstream.storage.config.endpoints import resolve
-from slipstream.tasks.benchmarking import calibrate
+from slipstream.tasks.benchmarking import calibrate, target
 from slipstream.tasks.benchmarking.model import Waits
 from slipstream.tasks.benchmarking.run import Limit, Options
-from slipstream.tasks.benchmarking.target import Target
+from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
+from slipstream.tasks.benchmarking.simulate.settings import Settings
+from slipstream.tasks.benchmarking.target import ServerError, Target
 
 if TYPE_CHECKING:
+    from slipstream.storage.bench import RunRecord
     from slipstream.storage.config.settings import Config
     from slipstream.tasks.benchmarking.clients import Clients
     from slipstream.tasks.benchmarking.simulate.process import Simulated
@@ -44,6 +47,17 @@ def options_for(config: Config, url: str, model: str, timeout: float, tokenizer:
         waits=Waits(read=timeout),
         tokenizer=tokenizer,
     )
+
+
+def address_of(run: RunRecord) -> str:
+    """Where a run goes on; empty: at a new simulated server, as its own ended with it."""
+    about = run.environment.get("server", {}).get("model", {})
+    if about.get("owned_by") == PROFILES[Settings().profile].owner:
+        try:
+            target.ask(Target(run.base_url, resolve(run.base_url, "air-gapped")), "/models")
+        except ServerError:
+            return ""
+    return run.base_url
 
 
 def limit_of(home: Path, stack: ExitStack, note: Callable[[str], None]) -> Limit:

@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from slipstream.cli.main import main
+from slipstream.storage import database
 from slipstream.tasks.benchmarking import target
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
 from slipstream.tasks.benchmarking.simulate import process
@@ -158,6 +162,31 @@ def test_a_server_that_loads_its_model_is_waited_for(here: Here) -> None:
         done = here("bench", "run", "--base-url", server.base_url, *QUICK, "-n", "2")
     assert (done.returncode, "loads its model; waiting" in done.stderr) == (0, True)
     assert table(done.stdout)[0]["errors"] == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.usefixtures("unmeasured")
+def test_a_run_of_the_simulated_server_that_was_killed_goes_on(home: Path, here: Here) -> None:
+    """With another one: the first ended with the run."""
+    options = ["-b", "sweep", "-c", "8", "-n", "150", "--output-tokens", "2", "--no-calibrate"]
+    command = [sys.executable, "-m", "slipstream.cli", "bench", "run", *options]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
+        while counted(home) < 20:
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.kill()
+    before = counted(home)
+    done = here("bench", "run", "--resume", "latest", "--no-calibrate")
+    assert done.returncode == 0, done.stderr
+    assert before < counted(home) == 150
+    (row,) = table(done.stdout)
+    assert (row["n"], row["errors"]) == ("150", "")
+
+
+def counted(home: Path) -> int:
+    with closing(database.connect(home)) as connection:
+        rows = connection.execute("SELECT count(*) FROM bench_samples WHERE phase = 'measured'")
+        return int(rows.fetchone()[0])
 
 
 # The figures -------------------------------------------------------------------------------------
