@@ -8,16 +8,37 @@ Terms are added to a chunk's score in an order that depends on the files that ar
 that it is the same to the last bit whatever segments a view is made of.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from math import log
 from typing import NamedTuple, TypeVar
 
+from slipstream.tasks.indexing.language import TEXT
+from slipstream.tasks.indexing.names import is_test
 from slipstream.tasks.indexing.view import View
 
 SATURATION = 0.9  # k1: how soon further occurrences of a term stop to count
 LENGTH_SHARE = 0.5  # b: how much a long chunk is held against it, 0 to 1
+
+# What somebody who asks is likely to want, where two places fit alike: what does something, then
+# what is said of it, then what merely holds the words, as logs, tables and recorded output do.
+DEFINITION = 1.0  # of more than a value
+CODE = 0.9  # other code, and single values
+PROSE = 0.8
+DATA = 0.6
+
+IN_TEST = 0.75  # times that; unless it is tests that are asked for
+IN_FIXTURE = 0.6  # what tests read, instead of that of tests
+
+VALUES = frozenset(("constant", "field", "macro", "property", "variable"))
+"""Kinds of definitions that hold one value."""
+_PROSE_NAMES = (".adoc", ".md", ".mdx", ".org", ".rst", ".tex", ".txt")
+_FIXTURE = re.compile(
+    r"(?:^|/)_*(?:fixtures?|golden|goldens|mocks?|snapshots?|test[_-]?data)_*/", re.IGNORECASE
+)
+_OF_TESTS = frozenset(("fixture", "fixtures", "spec", "specs", "test", "testing", "tests"))
 
 FUSION = 60  # k: the larger, the less the first places differ from the next
 
@@ -30,6 +51,38 @@ class Scored(NamedTuple):
     score: float
     part: int
     chunk: int
+
+
+class Prior:
+    """How likely a chunk is wanted, by what it is and where it stands alone: 0 to 1."""
+
+    def __init__(self, view: View, query: str) -> None:
+        self._view = view
+        self._tests_too = not _OF_TESTS.isdisjoint(re.findall(r"[a-z]+", query.lower()))
+        self._folders: dict[str, float] = {}
+
+    def __call__(self, part: int, chunk: int) -> float:
+        """Weigh a chunk of a part of the view."""
+        tables = self._view.parts[part].segment
+        file = tables.file_of_chunk(chunk)
+        path = tables.paths.text(file)
+        language = tables.languages.text(tables.file_language[file])
+        if language == TEXT:
+            worth = PROSE if path.lower().endswith(_PROSE_NAMES) else DATA
+        elif language == "markdown":
+            worth = PROSE
+        else:
+            kinds = tables.kinds.text
+            begun = {kinds(tables.symbol_kind[one]) for one in tables.symbols_of_chunk(chunk)}
+            worth = DEFINITION if begun - VALUES else CODE
+        if path not in self._folders:
+            self._folders[path] = self._of_folder(path)
+        return worth * self._folders[path]
+
+    def _of_folder(self, path: str) -> float:
+        if self._tests_too:
+            return 1.0
+        return IN_FIXTURE if _FIXTURE.search(path) else IN_TEST if is_test(path) else 1.0
 
 
 def bm25(
@@ -100,7 +153,7 @@ def _rows(ordered: Sequence[int], wanted: Iterable[int]) -> list[int]:
     return rows
 
 
-def fuse(lists: Iterable[tuple[float, Sequence[T]]]) -> Mapping[T, float]:
+def fuse(lists: Iterable[tuple[float, Sequence[T]]]) -> dict[T, float]:
     """Give each thing the sum of `weight / (FUSION + rank)` over the lists it is in.
 
     Args:

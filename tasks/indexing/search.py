@@ -15,10 +15,10 @@ from slipstream.tasks.indexing.lines import Read
 from slipstream.tasks.indexing.matching import Found
 from slipstream.tasks.indexing.model import SearchHit
 from slipstream.tasks.indexing.place import Place, hit
-from slipstream.tasks.indexing.ranking import bm25, fuse
+from slipstream.tasks.indexing.ranking import VALUES, Prior, bm25, fuse
 from slipstream.tasks.indexing.view import View
 
-VERSION = 1
+VERSION = 2
 """Bump when the same index would answer otherwise. It goes into the key of cached results."""
 
 Mode: TypeAlias = Literal["hybrid", "symbol", "text", "regex"]
@@ -35,6 +35,7 @@ NAME_WEIGHT = 1.2  # definitions of similar names
 TEXT_WEIGHT = 1.0
 VECTOR_WEIGHT = 1.0
 CANDIDATES = 50  # from each list
+WEIGHED = 4  # times as many places are looked at before those are chosen by what they are, too
 
 
 def search(
@@ -112,9 +113,13 @@ def _hybrid(
             (exact if one.fit <= names.OTHER_CASE else similar).append((one.part, chunk))
     allowed = [only.chunks(part) for part in view.parts]
     hashes = [terms.term_hash(term) for term in terms.query_terms(query)]
-    ranked = bm25(view, hashes, allowed, most)
-    ranked.sort(key=lambda one: (-one.score, *_position(view, one.part, one.chunk)))
-    text = [(one.part, one.chunk) for one in ranked[:most]]
+    prior = Prior(view, query)
+    # Of those that fit somewhat worse, some may be likelier.
+    worth = {
+        (one.part, one.chunk): one.score * prior(one.part, one.chunk)
+        for one in bm25(view, hashes, allowed, WEIGHED * most)
+    }
+    text = sorted(worth, key=lambda one: (-worth[one], *_position(view, *one)))[:most]
     near = [
         place
         for place in (_chunk(view, *one) for one in (vectors(query) if vectors else ()))
@@ -123,8 +128,10 @@ def _hybrid(
     fused = fuse(
         ((EXACT_WEIGHT, exact), (NAME_WEIGHT, similar), (TEXT_WEIGHT, text), (VECTOR_WEIGHT, near))
     )
-    order = sorted(fused, key=lambda one: (-fused[one], *_position(view, *one)))
     in_text, in_near = set(text), set(near)
+    for place in (symbol_of.keys() | in_near) & fused.keys():  # the others were weighed above
+        fused[place] *= prior(*place)
+    order = sorted(fused, key=lambda one: (-fused[one], *_position(view, *one)))
     places = []
     for place in order[:limit]:
         ways = [(symbol_of, "symbol"), (in_text, "text"), (in_near, "vector")]
@@ -201,6 +208,9 @@ def _look_at(
         # Of a class and a method with the same words, the method says more precisely where.
         best = max(spans, key=lambda span: (count(span[0], span[1]), span[0] - span[1]))
         line, end, symbol = best
-        return place._replace(line=line, start=line, end=end, symbol=symbol)
+        # A text about something else may begin with the macro that keeps it from being read twice.
+        said = tables.kinds.text(tables.symbol_kind[symbol]) not in VALUES or count(line, end)
+        if said or kinds is not None:
+            return place._replace(line=line, start=line, end=end, symbol=symbol)
     line = max(range(place.start, place.end + 1), key=lambda line: count(line, line))
     return place._replace(line=line)

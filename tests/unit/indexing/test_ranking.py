@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexed_tree import Tree
 
-from slipstream.tasks.indexing import ranking, terms
+from slipstream.tasks.indexing import ranking, search, terms
 from slipstream.tasks.indexing.view import View
 
 WORDS = ("alpha", "beta", "gamma", "delta")
@@ -68,3 +68,40 @@ def test_what_two_lists_have_comes_before_what_one_has() -> None:
     fused = ranking.fuse([(1.0, ["a", "b"]), (1.0, ["c", "b"])])
     assert max(fused, key=lambda one: fused[one]) == "b"
     assert fused["a"] == fused["c"] == 1 / (ranking.FUSION + 1)
+
+
+def test_definitions_come_before_code_prose_data_and_those_before_tests() -> None:
+    """Of places that hold a query alike."""
+    code = "def {0}():\n    return parse(header)\n"
+    tree = Tree(
+        {
+            "a/tests/fixtures/seen.log": "parse header\n",
+            "b/seen.log": "parse header\n",
+            "c/notes.txt": "parse header\n",
+            "d/tests/test_it.py": code.format("check"),
+            "e/main.py": "parse(header)\n",
+            "f/lib.py": code.format("read"),
+        }
+    )
+    seen = tree.view()
+
+    def weights(query: str) -> dict[str, float]:
+        prior, tables = ranking.Prior(seen, query), seen.parts[0].segment
+        return {
+            tables.paths.text(tables.file_of_chunk(chunk)): prior(0, chunk)
+            for chunk in range(tables.chunks())
+        }
+
+    found = weights("parse header")
+    assert sorted(found, key=lambda path: found[path]) == [
+        "a/tests/fixtures/seen.log",
+        "b/seen.log",
+        "d/tests/test_it.py",
+        "c/notes.txt",
+        "e/main.py",
+        "f/lib.py",
+    ]
+    assert weights("test of parse header")["d/tests/test_it.py"] == ranking.DEFINITION
+    hits = search.search(seen, "parse header", read=tree.read).hits
+    assert {hit.path for hit in hits[:2]} == {"e/main.py", "f/lib.py"}
+    assert hits[-1].path == "a/tests/fixtures/seen.log"
