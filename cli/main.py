@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import gc
 import os
 import sys
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141  # as a shell shows a command that SIGPIPE ended
+# What writing to standard output fails with; files have a name, and their own sentences.
+NOT_PRINTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 # function(arguments after the command's name) -> exit status, or None: ask Typer
 FAST = {
@@ -122,10 +125,12 @@ def _guarded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python flushes standard output once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return PIPE_CLOSED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_PRINTED and not error.filename:
+            _drop_output()
+            return _failed(f"what is printed cannot be written ({error.strerror}).", 1)
         frame = error.__traceback__
         while frame and frame.tb_next:
             frame = frame.tb_next
@@ -136,6 +141,11 @@ def _guarded(arguments: list[str]) -> int:
             "run it again with --debug to see where.",
             1,
         )
+
+
+def _drop_output() -> None:
+    """Print nowhere: Python flushes standard output once more at its end, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def split_flags(arguments: list[str]) -> tuple[list[str], output.Options]:

@@ -32,7 +32,14 @@ def set_options(chosen: Options) -> None:
 
 
 def prepare_streams() -> None:
-    """Print UTF-8 whatever the locale, and never fail on a byte that is none."""
+    """Print UTF-8 whatever the locale, and never fail on a byte that is none.
+
+    One that was closed (`>&-`) goes nowhere: else the next file that is opened would take its
+    number, and what a child process prints would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - it stays
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -158,3 +158,21 @@ def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[
     """On standard error, as a wrong usage."""
     assert main(["cache"]) == 2
     assert "Commands:\n" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_one_sentence(slip: Slip, home: Path) -> None:
+    """As when the disk is full on which it goes into a file."""
+    with open("/dev/full", "w") as full:
+        done = slip("config", "show", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert done.returncode == 1
+    assert done.stderr == "slip: what is printed cannot be written (No space left on device).\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_no_trouble(home: Path, closed: str) -> None:
+    """No file takes their numbers."""
+    command = f'"{sys.executable}" -m slipstream.cli cache stats {closed}'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
