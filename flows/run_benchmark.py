@@ -246,7 +246,7 @@ async def measured(
         return run
     size = len(suites.cells(suites.parse(run.suite_json, f"run {run.id}")))
     words = f"Run {run.id}: cells of {run.suite} that are done."
-    progress = await acreate_progress_artifact(0.0, key=f"run-{run.id}", description=words)
+    progress = await acreate_progress_artifact(0.0, key="run-benchmark-progress", description=words)
 
     async def around(cell: Cell, model: str, work: Attempt) -> Ended:
         name = f"{run.suite} {cell.benchmark.name} {cell.label} of {model}"
