@@ -49,6 +49,8 @@ def show(
 
     with opened() as store, Progress("indexing", "files") as progress:
         text = query.overview(folder, room, store, revision, progress)
+    if not text:
+        raise UsageError(f"{room} bytes are too few for a map; raise --max-bytes or --tokens.")
     if json:
         size = len(text.encode("utf-8", "replace"))
         output.print_json({"version": JSON_VERSION, "bytes": size, "text": text})

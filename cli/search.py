@@ -42,6 +42,7 @@ MODES: tuple[Mode, ...] = ("hybrid", "symbol", "text", "regex")
 LINES = ("text", "regex")  # modes whose hits are lines, in the order of the files
 LIMIT = {"hybrid": 20, "symbol": 20, "text": 100, "regex": 100}
 MAX_BYTES = 10 * 1024
+MOST_CONTEXT = 1000  # lines on each side
 MOST = 10_000  # hits that can be asked for
 CONTEXT = {"hybrid": 1, "symbol": 1, "text": 0, "regex": 0}
 JSON_VERSION = 1
@@ -86,7 +87,7 @@ def search(
     for option, count in (("--limit", most), ("--max-bytes", max_bytes)):
         if count < 1:
             raise UsageError(f"{option} {count} must be above 0.")
-    lines = CONTEXT[chosen] if context is None else context
+    lines = CONTEXT[chosen] if context is None else min(context, MOST_CONTEXT)
     if lines < 0:
         raise UsageError(f"--context {lines} must not be negative.")
 
@@ -166,13 +167,16 @@ def _mode(mode: str | None, fixed: bool, regex: bool) -> Mode:
 
 
 def _print(asked: Question, found: Found, max_bytes: int, before: bool) -> None:
-    """Print hits until the limit, and say what was left out; the first one always."""
+    """Print hits until the limit, and say what was left out; the first one's line always."""
     grouped = asked.mode in LINES
     room, shown = max_bytes, 0
     for text in blocks(found.hits, before=before, grouped=grouped):
         room -= len(text.encode("utf-8", "replace"))
-        if room < 0 and shown:
-            break
+        if room < 0:
+            if shown:
+                break
+            bare = found.hits[0]._replace(before=(), after=())
+            text = next(blocks([bare], before=before, grouped=grouped))
         sys.stdout.write(text)
         shown += 1
     if shown < found.total or not found.whole:

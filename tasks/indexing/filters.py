@@ -66,11 +66,18 @@ class Filter(NamedTuple):
 
 @lru_cache(maxsize=64)
 def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Compile a path glob. An unclosed `[` or `{` is an ordinary character.
+    """Compile a path glob.
 
     Raises:
-        UsageError: A range in it goes backwards.
+        UsageError: A bracket in it is not closed, or a range goes backwards.
     """
+    rest = _CLOSED.sub("", glob)
+    for bracket in "[{":
+        if bracket in rest:
+            raise UsageError(
+                f"The path glob {glob} has a {bracket} that is not closed; "
+                f"\\{bracket} stands for the character."
+            )
     anchored = "/" in glob.rstrip("/")
     source = _translate(glob.removeprefix("./").strip("/")) + "(?:/.*)?" * glob.endswith("/")
     try:
@@ -84,6 +91,10 @@ _PIECE = re.compile(
     r"|\[(?P<set>[!^]?\]?[^\]/]*)\]|\{(?P<choice>[^{}]*)\}|\\(?P<escaped>.)|(?P<plain>.)",
     re.DOTALL,
 )
+
+
+_CLOSED = re.compile(r"\[[!^]?\]?[^\]/]*\]|\{[^{}]*\}|\\.", re.DOTALL)
+"""What may hold a bracket that is none."""
 
 
 def _translate(glob: str) -> str:

@@ -17,6 +17,7 @@ from slipstream.tasks.indexing import skip
 
 LARGEST = 16 << 20  # bytes; larger files are not searched
 AT_ONCE = 128  # files that are read together: git is started for them once, where it is needed
+LONGEST_PATTERN = 1000  # characters; longer texts are not made expressions of
 LONGEST_LINE = 400  # characters of a line that are shown
 
 Read: TypeAlias = Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str, bytes | None]]]
@@ -50,7 +51,7 @@ def substring(query: str) -> Matcher:
     wanted = query.encode("utf-8", "surrogatepass")
     if query != query.lower() or query.upper() == query:
         return lambda data: _each(data, wanted)
-    if query.isascii() and "\n" not in query:
+    if query.isascii() and "\n" not in query and len(query) <= LONGEST_PATTERN:
         return _pattern(re.escape(query), caseless=True)
     # The other case of a letter may be longer or shorter, so the offsets are those of lines.
     lower = query.lower()
@@ -73,6 +74,12 @@ def expression(query: str) -> Matcher:
     """
     if not query:
         raise UsageError("The regular expression is empty; give one.")
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "The regular expression holds bytes that are not UTF-8; give them as \\xFF."
+        ) from error
     return _pattern(query, caseless=False)
 
 

@@ -130,6 +130,7 @@ def outline(path: str, store: "CacheStore", revision: str = "") -> FileIndex:
         NotFoundError: There is no such file or revision.
         UsageError: It is a folder, or outside of what it should be in.
     """
+    _check(path)
     if not revision and os.path.isdir(path):
         raise UsageError(f"{path} is a folder; name a file, or see `slip map {path}`.")
     source = open_source(path if not revision else os.path.dirname(path) or ".", revision)
@@ -184,7 +185,9 @@ def place(path: str, revision: str = "", untracked: bool = False) -> tuple[Sourc
 
     Raises:
         NotFoundError: There is no such path or revision.
+        UsageError: The path is empty.
     """
+    _check(path)
     source = open_source(path, revision, untracked)
     return source, source.relative(path)
 
@@ -203,6 +206,16 @@ def below(folder: str, glob: str) -> str:
         return f"/{escaped}/"
     anchored = "/" in glob.rstrip("/")
     return f"/{escaped}/{glob.lstrip('/')}" if anchored else f"/{escaped}/**/{glob}"
+
+
+def _check(path: str) -> None:
+    """Refuse paths that no folder can be found by."""
+    if not path:
+        raise UsageError("The path is empty; name a file or a folder.")
+    try:
+        os.path.abspath(path)
+    except OSError as error:
+        raise NotFoundError("The current folder is gone; change to another one.") from error
 
 
 def _model(config: Config) -> str:

@@ -169,6 +169,17 @@ def test_nothing_found_is_4(capsys: Printed) -> None:
         (["symbols", ".git/index"], 4, "cannot be read"),
         (["symbols", os.devnull], 4, "it has to be a file"),
         (["symbols", "shop/cart.py", "--revision", "nope"], 4, "no commit 'nope'"),
+        (["search", "x", "-g", "[a"], 2, "The path glob [a has a [ that is not closed"),
+        (["search", "x", ""], 2, "The path is empty"),
+        (["search", "-E", "a\udcffb"], 2, "bytes that are not UTF-8"),
+        (["search", "-E", "a" * 17_000], 2, "Pattern length"),
+        (["search", "-F", "a" * 17_000], 4, "Nothing was found for 'aaaa"),
+        (["search", "-F", "a\udcffb"], 4, "Nothing was found"),
+        (["search", "x\0y"], 4, "Nothing was found"),
+        (["search", "?!."], 4, "Nothing was found for '?!.'"),
+        (["symbols", ""], 2, "The path is empty"),
+        (["symbols", "nope.py", "--revision", "HEAD"], 4, "nope.py is not among the files"),
+        (["map", "--max-bytes", "1"], 2, "1 bytes are too few for a map"),
         (["map", "--tokens", "0"], 2, "--tokens 0 must be above 0"),
         (["map", "--tokens", "5", "--max-bytes", "5"], 2, "Only one of --max-bytes and --tokens"),
         (["map", "nope"], 4, "nope does not exist"),
@@ -184,6 +195,27 @@ def test_what_is_wrong_is_one_sentence(
     assert captured.out == ""
     assert said.lower() in captured.err.lower()
     assert captured.err.count("\n") == 1
+
+
+def test_a_current_folder_that_is_gone_is_one_sentence(project: Path, capsys: Printed) -> None:
+    """It cannot be told what is meant."""
+    gone = project / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    for command in (["search", "x"], ["map"], ["symbols", "a.py"]):
+        assert main(command) == 4
+        assert capsys.readouterr().err == (
+            "slip: The current folder is gone; change to another one.\n"
+        )
+    os.chdir(project)
+
+
+@pytest.mark.usefixtures("project")
+def test_however_much_is_asked_for_around_a_hit_the_bytes_are_kept(capsys: Printed) -> None:
+    """Of the first hit, its own line is shown."""
+    assert main(["search", "-F", "RATE = ", "-C", "99999999999", "--max-bytes", "20"]) == 0
+    assert capsys.readouterr().out == "shop/prices.py:3: RATE = 0.19  [constant]\n"
 
 
 def test_a_revision_is_searched_as_it_was(project: Path, capsys: Printed) -> None:

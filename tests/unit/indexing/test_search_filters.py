@@ -25,8 +25,9 @@ from slipstream.tasks.indexing.filters import glob_pattern
         ("[a-c^].c", ["b.c", "^.c"], ["d.c"]),
         ("*.{ts,tsx}", ["a.ts", "b/a.tsx"], ["a.js"]),
         (r"\*.c", ["*.c"], ["a.c"]),
-        ("[unclosed", ["[unclosed"], ["u"]),
-        ("{unclosed", ["{unclosed"], ["u"]),
+        (r"\[unclosed", ["[unclosed"], ["u"]),
+        ("a]b}", ["a]b}"], ["ab"]),
+        (r"[{]*[[]", ["{a["], ["a["]),
         ("a+b(c).d", ["a+b(c).d"], ["aab(c).d"]),
         ("[[]x[]]", ["[x]"], ["x"]),
     ],
@@ -40,6 +41,9 @@ def test_a_glob_fits(glob: str, fits: list[str], fits_not: list[str]) -> None:
 def test_a_glob_that_cannot_be_read_is_said_in_a_sentence() -> None:
     with pytest.raises(UsageError, match=r"\[z-a\]"):
         glob_pattern("[z-a]*.py")
+    for glob in ("[a", "src/{a,b", "[a]/[", "a[/]"):
+        with pytest.raises(UsageError, match="is not closed"):
+            glob_pattern(glob)
 
 
 def test_a_line_feed_in_a_path_is_a_character_like_others() -> None:
