@@ -52,6 +52,8 @@ class Replaced(Exception):
 class Database:
     """An open database. Use it under the store's own lock: it is one connection."""
 
+    read_only = False
+
     def __init__(self, folder: Path) -> None:
         """Open the database in `folder`; make the folder and the database when they are missing.
 
@@ -195,7 +197,7 @@ class Database:
         try:
             connection = _connect(path)
             try:
-                if _schema(connection) == VERSION:
+                if schema_of(connection) == VERSION:
                     return connection
             except BaseException:
                 connection.close()
@@ -307,7 +309,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise
 
 
-def _schema(connection: sqlite3.Connection) -> int:
+def schema_of(connection: sqlite3.Connection) -> int:
+    """The version of a database's schema."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     connection.execute("SELECT entries, bytes FROM totals WHERE id = 1").fetchone()[0]
     return int(version)

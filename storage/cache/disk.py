@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from slipstream.storage import logs
 from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import MissReason
-from slipstream.storage.cache.database import Busy, Database, Replaced, is_damage
+from slipstream.storage.cache.database import FILE, Busy, Database, Replaced, is_damage
 from slipstream.storage.cache.generation import EPOCH, WRITES, slots_of
 from slipstream.storage.cache.memory import Memory
 from slipstream.storage.cache.rows import AHEAD_NS, READ
@@ -196,7 +196,7 @@ class Disk:
     def write_accesses(self) -> None:
         """Write which entries were used that had not been for long."""
         due, self._due = self._due, {}
-        if due:
+        if due and not self._read_only():
             slack = NOTED_NS // 2  # another process may have written it just now
             self.write((), lambda base: rows.write_accesses(base.connection, due, slack), None)
 
@@ -258,7 +258,7 @@ class Disk:
         if time.monotonic() < self._no_database_until:
             return None
         try:
-            self._database = Database(self.folder)
+            self._database = self._open()
         except FAULTS as error:
             self._no_database_until = time.monotonic() + RETRY_SECONDS
             self.tell(error)
@@ -269,8 +269,22 @@ class Disk:
             self._tell_set_aside()
         return self._database
 
+    def _open(self) -> Database:
+        try:
+            return Database(self.folder)
+        except FAULTS as error:
+            from slipstream.storage.cache.readonly import ReadOnlyDatabase, cannot_write
+
+            if not cannot_write(error) or not (self.folder / FILE).exists():
+                raise
+            return ReadOnlyDatabase(self.folder)
+
+    def _read_only(self) -> bool:
+        return self._database is not None and self._database.read_only
+
     def _checked(self, now: int) -> None:
-        self._checked_ns, self._check_ns = now, now + CHECKED_NS
+        self._checked_ns = now
+        self._check_ns = now if self._read_only() else now + CHECKED_NS
         self._memory.trust(now, now + CHECKED_NS)
         if len(self._recent) > RECENT:
             self._recent.clear()
@@ -331,7 +345,7 @@ class Disk:
                 "`slip cache clear`. Going on without keeping what is computed.",
                 error,
             )
-        elif code == sqlite3.SQLITE_READONLY:
+        elif code == sqlite3.SQLITE_READONLY or (self._read_only() and isinstance(error, OSError)):
             self.warn(
                 "readonly",
                 f"The cache in {self.folder} cannot be written; going on without keeping what is "
@@ -372,7 +386,7 @@ class Disk:
     def _slide(self, database: Database, key: str, now: int, expires: int, accessed: int) -> int:
         """Prolong a sliding entry; returns when it expires."""
         found = database.execute(rows.READ_SLIDING, (key,)).fetchone()
-        if found is None or now - accessed <= found[0] // SLIDES:
+        if found is None or now - accessed <= found[0] // SLIDES or database.read_only:
             return expires
         until: int = min(now + found[0], rows.NEVER)
         self.write((), lambda base: rows.prolong(base.connection, key, now, until), None)

@@ -39,6 +39,13 @@ def slots_of(keys: Iterable[str]) -> tuple[int, ...]:
     return (ALL,) if len(found) > MANY else tuple(found)
 
 
+def no_counters() -> memoryview:
+    """Counters that never change, and under which nothing is kept in memory."""
+    slots = memoryview(bytearray(_SIZE)).cast("Q")
+    slots[WRITES] = 1
+    return slots
+
+
 class Generations:
     """The counters. Only whoever holds the cache's write lock may change them."""
 

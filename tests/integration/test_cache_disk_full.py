@@ -73,16 +73,48 @@ def test_a_disk_that_is_full_from_the_start_is_gone_on_without(small_disk: Path)
         assert store.get("key") == b"value"
 
 
-def test_a_disk_that_cannot_be_written_is_gone_on_without(small_disk: Path) -> None:
+def test_a_disk_that_cannot_be_written_is_read(small_disk: Path) -> None:
     with open_cache(small_disk, LIMITS) as store:
-        store.set("key", b"value")
+        store.set("key", b"value", sliding=True)
+        store.set("old", bytes(INLINE + 1))
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with open_cache(small_disk, LIMITS) as store:
-        assert store.get("key") in (None, b"value")
+        assert store.get("key") == b"value"
+        assert store.get("old") == bytes(INLINE + 1)
+        assert store.count() == 2
+        assert not store.warnings
         assert not store.set("key", b"new")
+        assert not store.delete("key")
         assert not store.set("large", bytes(INLINE + 1))
         assert store.get_or_compute("other", lambda: b"made") == b"made"
         assert len(store.warnings) == 1
+        assert "cannot be written" in store.warnings[0]
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     with open_cache(small_disk, LIMITS) as store:
         assert store.get("key") == b"value"
+
+
+def test_a_read_only_look_at_a_cache_that_others_write_is_never_stale(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    """As a container has it that mounts its host's folder read-only; with and without a log."""
+    look = tmp_path / "look"
+    look.mkdir()
+    with open_cache(small_disk, LIMITS) as writer:
+        writer.set("key", b"one")
+    subprocess.run(["mount", "--bind", str(small_disk), str(look)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(look)], check=True)
+        with open_cache(look, CacheLimits(audit_share=0)) as reader:
+            assert reader.get("key") == b"one"
+            for value in (b"two", b"three"):
+                with open_cache(small_disk, LIMITS) as writer:
+                    writer.set("key", value)
+                    assert reader.get("key") == value
+                    writer.delete("key")
+                    assert reader.get("key") is None
+                    writer.set("key", value)
+                assert reader.get("key") == value
+            assert not reader.warnings
+    finally:
+        subprocess.run(["umount", "-l", str(look)], check=True)
