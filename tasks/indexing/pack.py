@@ -9,7 +9,7 @@ content is read again.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -102,7 +102,13 @@ def open_packed(buffer: bytes | memoryview) -> Packed:
 
 def symbols(opened: Packed) -> tuple[Symbol, ...]:
     """The definitions, in the order of their first lines."""
-    return tuple(map(Symbol._make, msgpack.unpackb(opened.symbols)))
+    return tuple(map(Symbol._make, symbol_rows(opened)))
+
+
+def symbol_rows(opened: Packed) -> list[Sequence[Any]]:
+    """The definitions, each as a list of the fields of a `Symbol`: for those who take thousands."""
+    rows: list[Sequence[Any]] = msgpack.unpackb(opened.symbols)
+    return rows
 
 
 def references(opened: Packed) -> tuple[Reference, ...]:
@@ -124,10 +130,15 @@ def uses(opened: Packed) -> dict[str, list[int]]:
 
 def chunks(opened: Packed) -> tuple[Chunk, ...]:
     """The chunks, in order."""
-    starts, owners, digests = msgpack.unpackb(opened.chunks)
-    ends = [*(start - 1 for start in starts[1:]), opened.lines]
+    starts, ends, owners, digests = chunk_columns(opened)
     hexed = digests.hex()
     return tuple(
         Chunk(start, end, hexed[2 * _DIGEST * index :][: 2 * _DIGEST], owner)
         for index, (start, end, owner) in enumerate(zip(starts, ends, owners, strict=False))
     )
+
+
+def chunk_columns(opened: Packed) -> tuple[list[int], list[int], list[int], bytes]:
+    """First lines, last lines, definitions and digests of the chunks, in order."""
+    starts, owners, digests = msgpack.unpackb(opened.chunks)
+    return starts, [*(start - 1 for start in starts[1:]), opened.lines], owners, digests

@@ -37,6 +37,8 @@ HARMLESS_BYTES = 32_000
 _ODD = re.compile(rb"[^\w\x80-\xff]{200}")
 BATCH_FILES = 16
 BATCH_BYTES = 128 * 1024
+AHEAD = 4  # batches for each process: one at work, the others wait while results are stored
+_BUFFER = 1 << 18  # bytes read at once: a process waits for this one at each full pipe
 SECONDS = 10.0  # that a content may take; 1 MB of code takes half a second
 _LOOK_EVERY = 1.0  # seconds, for processes that hang
 _END_WITHIN = 2.0  # seconds, of a process that has nothing left to do
@@ -140,6 +142,7 @@ class _Worker:
                 self.hung = False
                 process = self._process = subprocess.Popen(
                     [sys.executable, *_COMMAND],
+                    bufsize=_BUFFER,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -201,10 +204,10 @@ class _Pool(Generic[Token]):
             thread.start()
 
     def run(self, items: Iterator[tuple[Token, str, bytes]]) -> Iterator[tuple[Token, bytes]]:
-        """Hand out batches, two for each worker, and take in what is done."""
+        """Hand out batches, a few for each worker, and take in what is done."""
         waiting = 0
         while True:
-            while waiting < 2 * len(self._workers) and (batch := _batch(items)):
+            while waiting < AHEAD * len(self._workers) and (batch := _batch(items)):
                 self._batches.put(batch)
                 waiting += 1
             if not waiting:

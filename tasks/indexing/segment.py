@@ -16,13 +16,13 @@ import gc
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from slipstream.tasks.indexing import pack, terms
 from slipstream.tasks.indexing.invert import Source, group, invert
-from slipstream.tasks.indexing.model import Chunk, Files, Symbol
+from slipstream.tasks.indexing.model import Files, Symbol
 
 VERSION = 1
 """Bump when the tables, or what goes into them, change. It goes into the segment's key."""
@@ -234,16 +234,25 @@ class _Rows(dict[str, int]):
         return row
 
 
+class _Hashes(dict[str, int]):
+    """Hashes of names: most are used in many files."""
+
+    def __missing__(self, name: str) -> int:
+        found = self[name] = terms.name_hash(name)
+        return found
+
+
 def _merge(
     files: Files, artefact: Callable[[str], bytes | memoryview | None]
 ) -> dict[str, "list[str] | array[int] | bytes"]:
     paths = sorted(files)
     languages, scopes, kinds = _Rows(), _Rows(), _Rows()
     file_language, file_chunks, file_symbols = array("I"), array("I", [0]), array("I", [0])
-    chunks: list[Chunk] = []
-    symbols: list[Symbol] = []
-    chunk_symbol = array("i")
+    chunk_start, chunk_end, chunk_symbol = array("I"), array("I"), array("i")
+    digests: list[bytes] = []
+    symbols: list[Sequence[Any]] = []
     sources: list[Source] = []
+    name_hashes = _Hashes()
     used_hash, used_file, used_times = array("Q"), array("I"), array("I")
     for file, path in enumerate(paths):
         packed = artefact(path)
@@ -251,25 +260,30 @@ def _merge(
         if packed is not None:
             index = pack.open_packed(packed)
             language = index.language
-            cut = pack.chunks(index)
-            if cut:
+            starts, ends, owners, digest = pack.chunk_columns(index)
+            if starts:
                 shift = len(symbols)
-                chunk_symbol.extend([s + shift if s >= 0 else -1 for *_, s in cut])
-                chunks += cut
+                chunk_start.extend(starts)
+                chunk_end.extend(ends)
+                chunk_symbol.extend([s + shift if s >= 0 else -1 for s in owners])
+                digests.append(digest)
                 sources.append(Source(terms.unpack(index.terms), terms.path_hashes(path)))
-            symbols += pack.symbols(index)
+            symbols += pack.symbol_rows(index)
             uses = pack.uses(index)
-            used_hash.extend([terms.name_hash(name) for name in uses])
+            used_hash.extend([name_hashes[name] for name in uses])
             used_file.extend([file] * len(uses))
             used_times.extend([len(lines) for lines in uses.values()])
         file_language.append(languages[language])
-        file_chunks.append(len(chunks))
+        file_chunks.append(len(chunk_start))
         file_symbols.append(len(symbols))
-    names = sorted({symbol.name for symbol in symbols})
+    symbol_names, symbol_kinds, symbol_scopes, signatures, firsts, lasts, _ = (
+        map(list, zip(*symbols, strict=True)) if symbols else ([] for _ in Symbol._fields)
+    )
+    names = sorted(set(symbol_names))
     lowers = sorted({name.lower() for name in names})
     name_row = {name: row for row, name in enumerate(names)}
     lower_row = {lower: row for row, lower in enumerate(lowers)}
-    symbol_name = array("I", [name_row[symbol.name] for symbol in symbols])
+    symbol_name = array("I", [name_row[name] for name in symbol_names])
     by_name = group(symbol_name)
     by_lower = group(array("I", [lower_row[name.lower()] for name in names]))
     by_use = group(used_hash)
@@ -280,17 +294,17 @@ def _merge(
         "file_language": file_language,
         "file_chunks": file_chunks,
         "file_symbols": file_symbols,
-        "chunk_start": array("I", [chunk.start for chunk in chunks]),
-        "chunk_end": array("I", [chunk.end for chunk in chunks]),
+        "chunk_start": chunk_start,
+        "chunk_end": chunk_end,
         "chunk_symbol": chunk_symbol,
         "chunk_length": post.lengths,
-        "chunk_digest": bytes.fromhex("".join([chunk.digest for chunk in chunks])),
+        "chunk_digest": b"".join(digests),
         "symbol_name": symbol_name,
-        "symbol_scope": array("I", [scopes[symbol.scope] for symbol in symbols]),
-        "symbol_kind": array("I", [kinds[symbol.kind] for symbol in symbols]),
-        "symbol_start": array("I", [symbol.start for symbol in symbols]),
-        "symbol_end": array("I", [symbol.end for symbol in symbols]),
-        "signatures": [symbol.signature for symbol in symbols],
+        "symbol_scope": array("I", [scopes[scope] for scope in symbol_scopes]),
+        "symbol_kind": array("I", [kinds[kind] for kind in symbol_kinds]),
+        "symbol_start": array("I", firsts),
+        "symbol_end": array("I", lasts),
+        "signatures": signatures,
         "languages": list(languages),
         "scopes": list(scopes),
         "kinds": list(kinds),
@@ -311,14 +325,20 @@ def _merge(
     }
 
 
+def _length(text: str) -> int:
+    """Bytes of a text in a table of them."""
+    return 1 + len(text if text.isascii() else text.encode("utf-8", "surrogatepass"))
+
+
 def _pack(tables: "Mapping[str, list[str] | array[int] | bytes]") -> bytes:
     parts: list[bytes] = []
     for name in Segment._fields:
         table = tables[name]
         if isinstance(table, list):
-            encoded = [f"{text}\n".encode("utf-8", "surrogatepass") for text in table]
-            parts.append(array("I", accumulate(map(len, encoded), initial=0)).tobytes())
-            parts.append(b"".join(encoded))
+            encoded = "".join([f"{text}\n" for text in table]).encode("utf-8", "surrogatepass")
+            lengths = map(_length, table)
+            parts.append(array("I", accumulate(lengths, initial=0)).tobytes())
+            parts.append(encoded)
         else:
             parts.append(bytes(table))
     at = _HEAD.size + len(parts) * _SPAN.size

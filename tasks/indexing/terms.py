@@ -86,7 +86,9 @@ def chunk_terms(
     """
     ids: defaultdict[bytes, int] = defaultdict()
     ids.default_factory = ids.__len__
-    sizes, postings, counts = array("I"), array("I"), bytearray()
+    sizes: list[int] = []
+    postings: list[int] = []
+    counts: list[int] = []
     number = ids.__getitem__
     text = data.translate(_TOKENS)
     symbol, last = 0, len(symbols)
@@ -99,19 +101,20 @@ def chunk_terms(
             symbol += 1
         count = Counter(found)
         sizes.append(len(count))
-        postings.extend(map(number, count))
-        try:
-            counts += bytes(count.values())
-        except ValueError:
-            counts += bytes([min(times, 255) for times in count.values()])
+        postings += map(number, count)
+        counts += count.values()
+    try:
+        times = bytes(counts)
+    except ValueError:
+        times = bytes([min(count, 255) for count in counts])
     hashes = list(map(_HASHES.__getitem__, ids))
     header = array("I", (_MAGIC, len(chunks), len(ids), len(postings)))
     return b"".join(
         (
             header.tobytes(),
-            sizes.tobytes(),
-            postings.tobytes(),
-            counts,
+            array("I", sizes).tobytes(),
+            array("I", postings).tobytes(),
+            times,
             bytes(map(len, hashes)),
             *hashes,
         )

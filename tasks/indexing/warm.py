@@ -143,8 +143,10 @@ def plan(source: Source, snapshot: Snapshot, store: "CacheStore") -> Plan:
     limit = load().config.index.max_file_bytes
     exact = artefacts.segment_key(files, limit)
     base, old = _nearest(files, exact, snapshot, store, limit)
-    new = [path for path, content in files.items() if old.get(path) != content]
-    gone = sum(path not in files for path in old)
+    new, gone = [], 0
+    if base != exact:
+        new = [path for path, content in files.items() if old.get(path) != content]
+        gone = sum(path not in files for path in old)
     if len(new) + gone > max(FEW, SHARE * len(files)):
         base, new = "", list(files)
     missing: dict[str, Wanted] = {}
@@ -174,6 +176,8 @@ def index_batch(
         progress: Told after each group that was stored.
         workers: Processes that parse; 0: as configured.
     """
+    if not batch:
+        return Report(0, {}, frozenset(), {})
     from slipstream.tasks.indexing import pool  # nothing is missing most of the time
 
     settings = load().config.index
