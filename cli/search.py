@@ -110,12 +110,21 @@ def search(
         output.print_json(_as_json(asked, answer))
         return 0 if answer.hits else NotFoundError.exit_status
     if not answer.hits:
-        narrowed = any((asked.path_glob, lang, kind))
-        advice = "look in more files or kinds" if narrowed else "try fewer or other words"
-        shown = query if len(query) <= 60 else f"{query[:60]}…"
-        raise NotFoundError(f"Nothing was found for {shown!r}; {advice}.")
+        raise NotFoundError(_nothing(asked, answer.found.near))
     _print(asked, answer.found, max_bytes, context is not None)
     return 0
+
+
+def _nothing(asked: Question, near: Sequence[str]) -> str:
+    """Say that nothing was found, and what else to look for."""
+    shown = asked.query if len(asked.query) <= 60 else f"{asked.query[:60]}…"
+    advice = "try fewer or other words."
+    if near:
+        *most, last = near
+        advice = f"did you mean {', '.join(most)}{' or ' if most else ''}{last}?"
+    elif asked.path_glob or asked.language or asked.kind:
+        advice = "look in more files or kinds."
+    return f"Nothing was found for {shown!r}; {advice}"
 
 
 def check_kind(kind: str) -> None:
@@ -206,5 +215,6 @@ def _as_json(asked: Question, answer: Answer) -> dict[str, Any]:
         "total": answer.found.total,
         "files": answer.found.files,
         "whole": answer.found.whole,
+        "near": list(answer.found.near),
         "hits": [hit._asdict() for hit in answer.hits],
     }

@@ -27,12 +27,14 @@ class Found(NamedTuple):
         total: How many there are, with those past the limit; of a ranking, as many as `hits`.
         files: In how many files they are.
         whole: Whether all files were looked into; if not, there may be more.
+        near: Where nothing was found: names of definitions that are like the query.
     """
 
     hits: list[SearchHit]
     total: int
     files: int
     whole: bool = True
+    near: tuple[str, ...] = ()
 
 
 def pairs(view: View, only: Filter) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ in that scope or path.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from slipstream.tasks.indexing import terms
@@ -28,6 +29,7 @@ KIND_ORDER = (
 SHORT = 2  # characters; so short a query finds names that are it or begin with it alone
 SLIPS_FROM = 4  # characters; shorter names are all near each other
 TWO_SLIPS_FROM = 8
+LONGEST_QUERY = 1000  # characters; names that are like a word of the rest are not looked for
 
 _KIND_RANK = {kind: rank for rank, kinds in enumerate(KIND_ORDER) for kind in kinds}
 _SEPARATOR = re.compile(r"::|->|[.#/\\]")
@@ -71,6 +73,19 @@ def find(view: View, query: str, only: Filter, least: int = SLIP) -> list[Named]
     if not found and least >= SLIP:
         found = _all(view, name, scope, only, (SLIP,))
     return sorted(found)
+
+
+def near(view: View, query: str, most: int = 3) -> tuple[str, ...]:
+    """List names that are like the longest word of a query and are not it, the nearest first."""
+    word = max(re.findall(r"\w+", query[:LONGEST_QUERY]), key=len, default="")
+    if len(word) < SLIPS_FROM:
+        return ()
+    texts = (
+        tables.names.text(tables.symbol_name[one.symbol])
+        for one in find(view, word, Filter())
+        for tables in [view.parts[one.part].segment]
+    )
+    return tuple(islice((text for text in dict.fromkeys(texts) if text != query.strip()), most))
 
 
 def is_test(path: str) -> bool:

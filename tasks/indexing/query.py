@@ -14,7 +14,7 @@ import msgpack
 from slipstream.storage.config.load import load
 from slipstream.storage.config.settings import Config
 from slipstream.storage.errors import NotFoundError, UsageError
-from slipstream.tasks.indexing import artefacts, content, keys, language, pack, search
+from slipstream.tasks.indexing import artefacts, content, keys, language, names, pack, search
 from slipstream.tasks.indexing.matching import Found
 from slipstream.tasks.indexing.model import FileIndex, SearchHit, Snapshot
 from slipstream.tasks.indexing.search import Mode
@@ -114,6 +114,8 @@ def ask(
     # been told to overlook an edit, or one may be made right now.
     missing = source.missing
     found = search.search(index.view, read=source.read, vectors=vectors, **asked)
+    if not found.hits:
+        found = found._replace(near=names.near(index.view, question.query))
     problems = (*_problems(source, index), *filter(None, [vectors.problem if vectors else ""]))
     # The state may have changed since: the answer is that of the state that was indexed.
     name = _key(index.snapshot, question, model, limit)

@@ -147,6 +147,20 @@ def test_nothing_found_is_4(capsys: Printed) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_names_that_are_near_are_told_where_nothing_is_found(capsys: Printed) -> None:
+    """In the same sentence; as JSON in a list."""
+    for query in ("prase_header(line, 1)", "def parse_heade(r"):
+        assert main(["search", "-F", query]) == 4
+        assert capsys.readouterr().err == (
+            f"slip: Nothing was found for {query!r}; did you mean parse_header?\n"
+        )
+    assert main(["search", "-E", "parse_header[0-9]", "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["near"] == ["parse_header"]
+    assert main(["search", "--kind", "class", "--mode", "symbol", "parse_header"]) == 4
+    assert "look in more files or kinds" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
