@@ -81,10 +81,10 @@ def remove(
     """Count, ask, remove in steps that are whole each, and write it into the audit log.
 
     Returns:
-        1 when the answer was no.
+        1 when the answer was no, or the cache cannot be written.
     """
     options = choice.options()
-    done = store.remove(**options, dry_run=True)
+    found = done = store.remove(**options, dry_run=True)
     if not dry_run and done.count:
         if not agreed(done, choice, force=force):
             return 1
@@ -96,7 +96,7 @@ def remove(
         finally:  # what was removed until an interruption is written down, too
             audited(action, choice.described(), store.counts.deletes - before, done.bytes)
     say_removed({"entries": done.count, "bytes": done.bytes}, dry_run=dry_run, json=json)
-    return 0
+    return 1 if done.count < found.count and store.warnings else 0  # they are said at the end
 
 
 def agreed(found: Removed, choice: Choice, *, force: bool) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from slipstream.storage.cache import open_cache
 from slipstream.storage.cache.values import INLINE
 from slipstream.storage.config.settings import CacheLimits
+from tests.conftest import Slip
 
 LIMITS = CacheLimits(memory_bytes=0, audit_share=0)
 
@@ -73,7 +74,7 @@ def test_a_disk_that_is_full_from_the_start_is_gone_on_without(small_disk: Path)
         assert store.get("key") == b"value"
 
 
-def test_a_disk_that_cannot_be_written_is_read(small_disk: Path) -> None:
+def test_a_disk_that_cannot_be_written_is_read(small_disk: Path, slip: Slip) -> None:
     with open_cache(small_disk, LIMITS) as store:
         store.set("key", b"value", sliding=True)
         store.set("old", bytes(INLINE + 1))
@@ -89,6 +90,9 @@ def test_a_disk_that_cannot_be_written_is_read(small_disk: Path) -> None:
         assert store.get_or_compute("other", lambda: b"made") == b"made"
         assert len(store.warnings) == 1
         assert "cannot be written" in store.warnings[0]
+    folder = {"SLIPSTREAM_HOME": str(small_disk)}
+    done = slip("cache", "clear", "--force", env=os.environ | folder)
+    assert (done.returncode, "cannot be written" in done.stderr) == (1, True)
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     with open_cache(small_disk, LIMITS) as store:
         assert store.get("key") == b"value"
