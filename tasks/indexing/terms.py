@@ -182,12 +182,12 @@ def token_terms(token: bytes) -> list[str]:
     if text.isascii() and text.isalpha() and (text.islower() or text.isupper()):
         word = text.lower()
         return list(dict.fromkeys((word, singular(word)))) if len(text) > 1 else []
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
     terms: list[str] = []
-    for word in _WORD.findall(text):
+    # In ASCII a token is one word; where it is in lower case, so are its parts.
+    runs = [text] if text.isascii() else _WORD.findall(unicodedata.normalize("NFC", text))
+    for word in runs:
         whole = word.replace("_", "").lower()
-        parts = [part.lower() for part in words(word)]
+        parts = words(word) if word.islower() else [part.lower() for part in words(word)]
         if parts != [whole]:
             terms.append(whole)
         terms += parts
@@ -214,7 +214,7 @@ def words(name: str) -> list[str]:
 
 def singular(word: str) -> str:
     """Take the plural from an English word, roughly: `headers`, `entries`, `classes`."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+    if word[-1:] != "s" or len(word) < 4 or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):
         return word[:-3] + "y"
