@@ -68,6 +68,8 @@ class Database:
         """Opening it found a damaged one in its place."""
         self.dropped: list[str | None] = []
         """Files of values that a transaction took away, which go after its commit."""
+        self.buried = 0
+        """Entries that this process removed since tombstones were last forgotten."""
         self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with self._locked():

@@ -2,9 +2,13 @@
 
 import sqlite3
 import time
+from typing import TYPE_CHECKING
 
 from slipstream.storage.cache import rows
 from slipstream.storage.cache.data import MissReason
+
+if TYPE_CHECKING:
+    from slipstream.storage.cache.database import Database
 
 BATCH = 64  # entries that are looked at together
 LOOKED_AT = 10_000  # entries among which expired ones are looked for, in a millisecond
@@ -73,3 +77,11 @@ def remove_expired(
         (among, now, now + rows.AHEAD_NS, limit),
     ).fetchall()
     return rows.take(connection, [key for (key,) in found], MissReason.EXPIRED, now)
+
+
+def forget_some(base: "Database", removed: int) -> None:
+    """Forget tombstones when many were added; a process may live for long without a clean-up."""
+    base.buried += removed
+    if base.buried > rows.TOMBSTONES:
+        base.buried = 0
+        rows.forget_tombstones(base.connection)

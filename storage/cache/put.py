@@ -8,7 +8,7 @@ from slipstream.storage.cache import rows, values
 from slipstream.storage.cache.data import Item
 from slipstream.storage.cache.database import Database
 from slipstream.storage.cache.disk import Disk
-from slipstream.storage.cache.evict import evict
+from slipstream.storage.cache.evict import evict, forget_some
 from slipstream.storage.cache.generation import slot_of, slots_of
 from slipstream.storage.database import printable
 from slipstream.storage.errors import StorageError, UsageError
@@ -193,6 +193,7 @@ def put(disk: Disk, prepared: list[Prepared], now: int, limits: "CacheLimits") -
         rows.write_accesses(base.connection, disk.take_accesses())
         expired, evicted = evict(base.connection, limits.max_entries, limits.max_bytes, now)
         base.dropped += [gone.file for gone in expired + evicted]
+        forget_some(base, len(expired) + len(evicted))
         return expired, evicted
 
     try:

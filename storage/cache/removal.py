@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from slipstream.storage.cache import choose, rows
+from slipstream.storage.cache import choose, evict, rows
 from slipstream.storage.cache.data import MissReason
 from slipstream.storage.cache.database import Database
 from slipstream.storage.cache.disk import Disk
@@ -41,6 +41,7 @@ def remove(
         def take(base: Database, step: list[str] = step) -> list[rows.Gone]:
             gone = rows.take(base.connection, step, reason, now)
             base.dropped += [entry.file for entry in gone]
+            evict.forget_some(base, len(gone))
             return gone
 
         yield disk.write(slots, take, [])

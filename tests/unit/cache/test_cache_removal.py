@@ -18,6 +18,7 @@ from slipstream.storage.cache import (
     choose,
     evict,
     open_cache,
+    rows,
 )
 from slipstream.storage.cache.values import INLINE
 from slipstream.storage.config.settings import CacheLimits
@@ -187,6 +188,22 @@ def test_what_a_clock_that_was_ahead_left_does_not_crowd_out_the_rest(
         assert store.remove(expired=True, dry_run=True).count == store.count() - 15
         store.clean()
         assert store.count() == 15
+
+
+def test_tombstones_stay_few_without_a_clean_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what was evicted, and of what was removed."""
+    monkeypatch.setattr(rows, "TOMBSTONES", 50)
+    limits = CacheLimits(max_entries=20, memory_bytes=0, audit_share=0)
+    with open_cache(home, limits) as store:
+        for n in range(400):
+            store.set(f"k{n}", b"")
+            if n % 7 == 0:
+                store.delete(f"k{n}")
+        count = "SELECT count(*) FROM tombstones"
+        left = store.disk.read(lambda base: base.execute(count).fetchone()[0], 0)
+    assert 0 < left <= 2 * 50 + 20
 
 
 def test_entries_of_low_priority_go_before_others(home: Path, clock: Clock) -> None:
