@@ -81,8 +81,12 @@ class FileLocks:
                 raise ValueError(f"No lock for {key!r} is held by {holder!r}.")
             handle = self._held.pop(key)[1]
             if handle is not None:
-                _path(key).unlink(missing_ok=True)
-                os.close(handle)
+                try:
+                    _path(key).unlink(missing_ok=True)
+                except (OSError, SlipError) as error:  # a clean-up removes it, if anybody can
+                    logs.warning("flow.lock_left", error=str(error))
+                finally:
+                    os.close(handle)
 
     def is_locked(self, key: str) -> bool:
         """Whether somebody holds the lock."""

@@ -19,6 +19,7 @@ from pydantic import Field
 from slipstream.flows.open_store import flow_store
 
 SCHEMA = "task-result-1"
+FIELDS = {"schema", "prefect", "result"}
 PRODUCER = "task-result"
 BLOCK = "cache"
 
@@ -69,7 +70,7 @@ class CacheStorage(WritableFileSystem):
             return seen[1]
         content = flow_store().get(path)
         kept = json.loads(content) if content else {}
-        if not isinstance(kept, dict) or kept.get("schema") != SCHEMA:
+        if not isinstance(kept, dict) or kept.keys() != FIELDS or kept["schema"] != SCHEMA:
             raise ValueError(f"No result is kept under {path!r}.")
         metadata = {
             "storage_key": path,

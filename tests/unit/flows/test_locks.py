@@ -67,6 +67,19 @@ def test_one_holds_a_lock_at_a_time(home: Path, key: str) -> None:
     assert list((home / "cache" / FOLDER).iterdir()) == []
 
 
+def test_a_lock_whose_file_cannot_be_removed_is_given_back(home: Path) -> None:
+    """Here the folder of the locks became a file."""
+    locks = FileLocks()
+    assert locks.acquire_lock("k", "me")
+    folder = home / "cache" / FOLDER
+    folder.rename(home / "moved")
+    folder.touch()
+    locks.release_lock("k", "me")
+    folder.unlink()
+    (home / "moved").rename(folder)
+    assert FileLocks().acquire_lock("k", "you", 0)
+
+
 def test_a_lock_cannot_be_held_for_a_time(home: Path) -> None:
     """It ends with its holder, and saying otherwise would be wrong."""
     with pytest.raises(ValueError, match="by time"):

@@ -76,7 +76,14 @@ def test_a_result_that_is_gone_or_damaged_is_none(home: Path) -> None:
     asyncio.run(results().awrite(1, KEY))
     flow_store().delete(KEY)
     assert read() is None
-    for wrong in (b"", b"{}", b"[1]", b"\xff\xfe", b'{"schema": "other-1", "result": 1}'):
+    for wrong in (
+        b"",
+        b"{}",
+        b'{"schema": "task-result-1"}',
+        b"[1]",
+        b"\xff\xfe",
+        b'{"schema": "other-1", "result": 1}',
+    ):
         flow_store().set(KEY, wrong)
         assert read() is None
 
