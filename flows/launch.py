@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +75,7 @@ def run_benchmark(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         ValueError: A parameter is wrong.
     """
     environment.prepare(home())
+    _serve_past_interrupts()
     from prefect.exceptions import CancelledRun
 
     from slipstream.flows import run_benchmark as flows
@@ -84,3 +87,21 @@ def run_benchmark(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     except CancelledRun:
         return []
     return list(found)
+
+
+def _serve_past_interrupts() -> None:
+    """Start the temporary server, if one is needed, so that Ctrl-C does not end it.
+
+    A terminal sends Ctrl-C to all processes of a command, and a flow that keeps what it has when it
+    is interrupted needs the server for that. A process inherits which signals are blocked.
+    """
+    if sys.platform == "win32" or has_server():
+        return
+    from prefect import get_client
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with get_client(sync_client=True):
+            pass
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -91,7 +91,10 @@ def start(settings: Settings | None = None) -> Simulated:
     """
     checked = parse((settings or Settings())._asdict())
     command = [sys.executable, "-m", "slipstream.tasks.benchmarking.simulate", "-"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # Ctrl-C in a terminal is for its client: requests under way must not fail on the way out.
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     with contextlib.suppress(BrokenPipeError):
