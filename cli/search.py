@@ -69,7 +69,7 @@ def search(
     kind: str = "",
     limit: int | None = None,
     context: int | None = None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
     revision: str = "",
     untracked: bool = False,
     json: bool = False,
@@ -85,7 +85,7 @@ def search(
         raise UsageError("The query is empty; name a symbol, some words, or an expression.")
     most = LIMIT[chosen] if limit is None else limit
     for option, count in (("--limit", most), ("--max-bytes", max_bytes)):
-        if count < 1:
+        if count is not None and count < 1:
             raise UsageError(f"{option} {count} must be above 0.")
     lines = CONTEXT[chosen] if context is None else min(context, MOST_CONTEXT)
     if lines < 0:
@@ -107,11 +107,11 @@ def search(
     for problem in answer.problems:
         output.warn(problem)
     if json:
-        output.print_json(_as_json(asked, answer))
+        output.print_json(_as_json(asked, answer, max_bytes))
         return 0 if answer.hits else NotFoundError.exit_status
     if not answer.hits:
         raise NotFoundError(_nothing(asked, answer.found.near))
-    _print(asked, answer.found, max_bytes, context is not None)
+    _print(asked, answer.found, max_bytes or MAX_BYTES, context is not None)
     return 0
 
 
@@ -204,7 +204,11 @@ def _left_out(asked: Question, found: Found, shown: int) -> str:
     )
 
 
-def _as_json(asked: Question, answer: Answer) -> dict[str, Any]:
+def _as_json(asked: Question, answer: Answer, max_bytes: int | None) -> dict[str, Any]:
+    """All of an answer; of its hits as many as fit into so many bytes of JSON, one at least."""
+    hits = [hit._asdict() for hit in answer.hits]
+    if max_bytes is not None:
+        hits = hits[: _fitting(hits, max_bytes)]
     return {
         "version": JSON_VERSION,
         **asked._asdict(),
@@ -216,5 +220,18 @@ def _as_json(asked: Question, answer: Answer) -> dict[str, Any]:
         "files": answer.found.files,
         "whole": answer.found.whole,
         "near": list(answer.found.near),
-        "hits": [hit._asdict() for hit in answer.hits],
+        "hits": hits,
     }
+
+
+def _fitting(hits: Sequence[dict[str, Any]], room: int) -> int:
+    """How many of the hits take no more than so many bytes as they are printed; one at least."""
+    import json
+
+    for number, hit in enumerate(hits):
+        text = json.dumps(hit, indent=2, ensure_ascii=False)
+        lines = text.count("\n") + 1
+        room -= len(text.encode("utf-8", "replace")) + 4 * lines + len(",\n")
+        if room < 0:
+            return max(1, number)
+    return len(hits)

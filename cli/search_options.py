@@ -51,8 +51,11 @@ def command(
         int | None, typer.Option("--context", "-C", help="Lines around each hit.")
     ] = None,
     max_bytes: Annotated[
-        int, typer.Option("--max-bytes", help="Bytes that are printed at the most.")
-    ] = plain.MAX_BYTES,
+        int | None,
+        typer.Option(
+            "--max-bytes", help="Bytes of hits that are printed at the most; default: 10240."
+        ),
+    ] = None,
     revision: Revision = "",
     untracked: Untracked = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

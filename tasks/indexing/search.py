@@ -212,5 +212,6 @@ def _look_at(
         said = tables.kinds.text(tables.symbol_kind[symbol]) not in VALUES or count(line, end)
         if said or kinds is not None:
             return place._replace(line=line, start=line, end=end, symbol=symbol)
+        place = place._replace(symbol=-1)
     line = max(range(place.start, place.end + 1), key=lambda line: count(line, line))
     return place._replace(line=line)

@@ -91,6 +91,12 @@ def test_output_stays_within_its_bytes(project: Path, capsys: Printed) -> None:
     )
     assert main(["search", "-F", "def handler", "--max-bytes", "1"]) == 0
     assert capsys.readouterr().out.startswith("part_0.py:1: def handler")
+    for room, least, most in ((1, 1, 1), (2048, 2, 8), (10**6, 30, 30)):
+        limits = ["-m", "30", "--max-bytes", str(room), "--json"]
+        assert main(["search", "-F", "def handler", *limits]) == 0
+        hits = json.loads(capsys.readouterr().out)["hits"]
+        assert least <= len(hits) <= most
+        assert room == 1 or len(json.dumps(hits, indent=2)) <= room
 
 
 def test_matching_lines_are_grouped_by_what_they_stand_in(project: Path, capsys: Printed) -> None:
@@ -149,10 +155,10 @@ def test_nothing_found_is_4(capsys: Printed) -> None:
 @pytest.mark.usefixtures("project")
 def test_names_that_are_near_are_told_where_nothing_is_found(capsys: Printed) -> None:
     """In the same sentence; as JSON in a list."""
-    for query in ("prase_header(line, 1)", "def parse_heade(r"):
-        assert main(["search", "-F", query]) == 4
+    for text in ("prase_header(line, 1)", "def parse_heade(r"):
+        assert main(["search", "-F", text]) == 4
         assert capsys.readouterr().err == (
-            f"slip: Nothing was found for {query!r}; did you mean parse_header?\n"
+            f"slip: Nothing was found for {text!r}; did you mean parse_header?\n"
         )
     assert main(["search", "-E", "parse_header[0-9]", "--json"]) == 4
     assert json.loads(capsys.readouterr().out)["near"] == ["parse_header"]
