@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
+import socket
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -117,11 +119,22 @@ def run(
         str, typer.Option("--tokenizer", metavar="FILE", help="A tokenizer.json that counts.")
     ] = "",
     processes: Annotated[
-        int, typer.Option("--processes", min=0, max=64, help="Client processes; 0: one.")
+        int,
+        typer.Option(
+            "--processes", min=0, max=64, help="Client processes; 0: as many as it takes."
+        ),
     ] = 0,
     server_pid: Annotated[
         int, typer.Option("--server-pid", min=0, metavar="PID", help="For the server's memory.")
     ] = 0,
+    server_command: Annotated[
+        str,
+        typer.Option(
+            "--server-command",
+            metavar="COMMAND",
+            help="Starts the server, without a shell, and ends it; for cold starts as well.",
+        ),
+    ] = "",
     resume: Annotated[
         str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
     ] = "",
@@ -181,6 +194,8 @@ def run(
             plan = suites.selected(suites.load(suite or config.bench.suite), benchmark or [])
             plan = suites.changed(plan, changes) if changes else plan
             url, model = base_url or config.bench.base_url, model or config.bench.model
+        if flow and server_command:
+            raise UsageError("Give either --flow or --server-command.")
         if flow:
             from slipstream.cli import bench_flow
 
@@ -191,11 +206,18 @@ def run(
             done = bench_flow.measured(home, before, asked)
         else:
             simulated = not url
-            if simulated:
+            command = _command(server_command)
+            if simulated and command:
+                raise UsageError("--server-command needs --base-url: where the server answers.")
+            if simulated and plan and any(b.cold for b in plan.benchmarks):
+                url, command = _simulated_command()
+            elif simulated:
                 url = _simulated(stack)
             model = "" if simulated else model
             options = prepare.options_for(config, url, model, timeout, tokenizer)
-            options = options._replace(processes=processes, server_pid=server_pid)
+            options = options._replace(
+                processes=processes, server_pid=server_pid, server_command=command
+            )
             proof = prepare.limit_of(home, stack, output.note) if calibrate else None
             done = _measured(home, before, plan, options, proof)
     bench_results.finished(home, done, tag, json=json)
@@ -246,6 +268,27 @@ def _simulated(stack: ExitStack) -> str:
 
     output.note("no server is named: measuring the simulated one")
     return stack.enter_context(process.start()).base_url
+
+
+def _simulated_command() -> tuple[str, tuple[str, ...]]:
+    """The base URL of a simulated server, and the command that starts it there."""
+    output.note("no server is named: measuring the simulated one")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = (sys.executable, "-m", "slipstream.cli", "bench", "simulate")
+    return f"http://127.0.0.1:{port}/v1", (*program, "--port", str(port))
+
+
+def _command(text: str) -> tuple[str, ...]:
+    """A command as a program and its arguments.
+
+    Raises:
+        UsageError: Its quotes do not match.
+    """
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--server-command {text!r} is no command: {error}.") from error
 
 
 def _found(home: Path, name: str) -> RunRecord:

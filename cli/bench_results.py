@@ -221,6 +221,7 @@ def show_run(connection: sqlite3.Connection, run: RunRecord, *, json: bool) -> N
     state = run.state if not run.reason else f"{run.state}: {run.reason}"
     output.note(f"run {run.id}, {run.suite}, {run.model} on {run.base_url}, {state}")
     bench_view.table(rows)
+    bench_view.families(rows)
     found: Counter[str] = Counter()
     for cell, metrics in rows:
         found.update(bench.tally(connection, cell.id, "fault"))

@@ -19,6 +19,8 @@ HEADERS = (
 )  # fmt: skip
 RIGHT = " ".join(HEADERS[2:])
 WITHHELD = "withheld"
+FAMILIES = {"ready": "ms", "first_token": "ms", "encoding": "tokens/s", "batch": "ms"}
+STATISTICS = ("mean", "p50", "p95", "min", "max")
 LIVE, LINES = 0.2, 5.0  # seconds between two updates, in a terminal and elsewhere
 HIGH_VARIATION = 0.3  # deviation as a share of the mean
 LATE = 0.05  # of the time to first token: what the client's own delay may be
@@ -45,6 +47,20 @@ class Told(NamedTuple):
 def table(rows: Sequence[tuple[CellRecord, Sequence[MetricRow]]]) -> None:
     """Print the figures of cells; times are in ms, `client p95` is the client's own delay."""
     output.print_table(HEADERS, [_row(cell, metrics) for cell, metrics in rows], RIGHT)
+
+
+def families(rows: Sequence[tuple[CellRecord, Sequence[MetricRow]]]) -> None:
+    """Print what single families measure besides, where there is any of it."""
+    found = [(cell, by_name(metrics)) for cell, metrics in rows]
+    shown = [
+        (cell.benchmark, cell.label, name, unit, *(number(of.get((name, s))) for s in STATISTICS))
+        for cell, of in found
+        for name, unit in FAMILIES.items()
+        if (name, "p50") in of and not (cell.withheld and name != "ready")
+    ]
+    if shown:
+        headers = ("benchmark", "load", "figure", "unit", *STATISTICS)
+        output.print_table(headers, shown, " ".join(STATISTICS))
 
 
 def _row(cell: CellRecord, metrics: Sequence[MetricRow]) -> list[Value]:
@@ -92,6 +108,8 @@ def cautions(cell: CellRecord, metrics: Sequence[MetricRow], told: Told) -> list
     found = by_name(metrics)
     place = f"{cell.benchmark}, {cell.label}"
     said = []
+    if cell.state in ("failed", "skipped"):
+        said.append(f"{place}: {cell.state}: {cell.reason}")
     if cell.withheld:
         said.append(f"{place}: {cell.withheld}")
     for name in ("ttft", "e2e"):

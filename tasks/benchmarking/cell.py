@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,8 +19,15 @@ from slipstream.tasks.benchmarking import load, metrics, sample, statistics
 from slipstream.tasks.benchmarking.arrivals import offsets
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
-from slipstream.tasks.benchmarking.load import End, Load
-from slipstream.tasks.benchmarking.model import Exchange, Phase, Prepared, RequestSpec, Sample
+from slipstream.tasks.benchmarking.load import End, Load, Loaded
+from slipstream.tasks.benchmarking.model import (
+    Exchange,
+    Phase,
+    Prepared,
+    RequestSpec,
+    Sample,
+    clock,
+)
 from slipstream.tasks.benchmarking.requests import Requests
 from slipstream.tasks.benchmarking.sample import Counter
 from slipstream.tasks.benchmarking.suite import Cell
@@ -82,6 +89,7 @@ class Measuring:
         known: frozenset[int] = frozenset(),
         counter: Counter | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
+        renew: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         """Prepare.
 
@@ -94,6 +102,8 @@ class Measuring:
             known: Numbers of the measured requests that are there already.
             counter: Counts tokens out where the server does not.
             progress: Is told how far it is.
+            renew: Awaited before each request: starts the server anew, and tells when that was
+                begun in ns of `clock`; 0: the request was due when it is sent.
         """
         self.cell = cell
         self.requests = requests
@@ -104,7 +114,18 @@ class Measuring:
         self.counter = counter
         self.progress = progress
         self.waiting: dict[int, RequestSpec] = {}
-        self.left = [n for n in range(cell.benchmark.iterations) if n not in known]
+        self.renew = renew
+        self.begun_ns = 0  # when the server that a request meets was started
+        self.size = 1 if renew else cell.slots if cell.benchmark.family == "batch" else 0
+        self.planned = cell.benchmark.iterations * (self.size or 1)
+        self.left = [n for n in range(self.planned) if n not in known]
+        if self.size > 1:  # a batch of which a request is missing is sent once more as a whole
+            self.left = [
+                first + place
+                for first in range(0, self.planned, self.size)
+                if not known.issuperset(range(first, first + self.size))
+                for place in range(self.size)
+            ]
         self.done = self.failed = self.hopeless = 0
         self.cut: list[Sample] = []
         self.seen: list[float] = []  # the value of each request of the metric that decides
@@ -121,6 +142,8 @@ class Measuring:
         if not self.left:
             return Ended("done", "", 0.0, array("q"))
         benchmark = self.cell.benchmark
+        if self.size:
+            return self._ended(await self._in_rounds(clients, cancelled))
         arrivals = None
         if not self.cell.slots:
             seed = f"{self.requests.seed}/{self.cell.position}/{self.session}"
@@ -131,10 +154,29 @@ class Measuring:
             ramp_ns=round(benchmark.ramp_s * 1e9),
             limit_ns=round(benchmark.limit_s * 1e9),
         )
-        went = await load.run(clients, how, self._prepared(), self._receive, cancelled)
+        prepared = self._prepared(self._specs())
+        return self._ended(await load.run(clients, how, prepared, self._receive, cancelled))
+
+    async def _in_rounds(self, clients: Clients, cancelled: asyncio.Event) -> Loaded:
+        """Requests that are sent at once; the next ones when all of them have ended."""
+        started = clock()
+        deadline = started + round(self.cell.benchmark.limit_s * 1e9)
+        specs, lags = self._specs(), array("q")
+        end: End = "done"
+        while end == "done" and (batch := list(islice(specs, self.size))):
+            if self.renew:
+                self.begun_ns = await self.renew()
+            how = Load(slots=self.size, limit_ns=max(1, deadline - clock()))
+            prepared = self._prepared(iter(batch))
+            went = await load.run(clients, how, prepared, self._receive, cancelled)
+            lags.extend(went.lags)
+            end = went.end
+        return Loaded(end, started, clock(), lags)
+
+    def _ended(self, went: Loaded) -> Ended:
         end: End | str = went.end
         if end == "time":
-            self.reason = f"The limit of {benchmark.limit_s:g} s was reached."
+            self.reason = f"The limit of {self.cell.benchmark.limit_s:g} s was reached."
             for cut in self.cut:  # they are known to take longer than what was left
                 self.keep(cut)
         elif self.hopeless >= HOPELESS:
@@ -148,18 +190,20 @@ class Measuring:
         benchmark = self.cell.benchmark
         first = self.session * SESSION
         warmup = benchmark.warmup
-        if self.cell.slots > 1:
+        if self.size:
+            warmup *= self.size
+        elif self.cell.slots > 1:
             warmup = max(warmup, self.cell.slots)
         for number in range(warmup):
             yield self.requests.make(Phase.WARMUP, first + number)
         for number in self.left:
             yield self.requests.make(Phase.MEASURED, number)
-        if self.cell.slots != 1:
+        if self.cell.slots != 1 and not self.size:
             for number in count(first):
                 yield self.requests.make(Phase.COOLDOWN, number)
 
-    def _prepared(self) -> Iterator[tuple[int, Prepared]]:
-        for key, spec in enumerate(self._specs()):
+    def _prepared(self, specs: Iterator[RequestSpec]) -> Iterator[tuple[int, Prepared]]:
+        for key, spec in enumerate(specs):
             self.waiting[key] = spec
             yield key, self.builder.build(spec)
 
@@ -167,7 +211,7 @@ class Measuring:
         """Keep what came; whether more is wanted."""
         spec = self.waiting.pop(exchange.key)
         made, _ = sample.make(exchange, spec, self.counter)
-        made = made._replace(session=self.session)
+        made = made._replace(session=self.session, intended_ns=self.begun_ns or made.intended_ns)
         if made.fault is Fault.CUT_OFF and made.phase is Phase.MEASURED:
             self.cut.append(made)
             return True
@@ -183,8 +227,9 @@ class Measuring:
             return True
         self.done += 1
         self.failed += not made.good
-        planned = self.cell.benchmark.iterations
-        self.progress(Progress(self.done + len(self.known), planned, self.failed, made))
+        # a batch that is sent once more has requests that are known already
+        done = self.planned - len(self.left) + self.done
+        self.progress(Progress(done, self.planned, self.failed, made))
         return self.done < len(self.left) and not self._enough(made)
 
     def _enough(self, made: Sample) -> bool:

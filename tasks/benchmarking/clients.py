@@ -100,6 +100,13 @@ class Clients:
             self.heard.put_nowait((number, None))
 
 
+def most() -> int:
+    """How many processes this machine has cores for."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 async def start(count: int = 1) -> Clients:
     """Start client processes; `open` makes them ready, so that both can happen meanwhile."""
     return Clients(
@@ -110,14 +117,14 @@ async def start(count: int = 1) -> Clients:
                 MODULE,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env=_environment(),
+                env=module_environment(),
             )
             for _ in range(count)
         ]
     )
 
 
-def _environment() -> dict[str, str]:
+def module_environment() -> dict[str, str]:
     """This process's environment, with this process's modules."""
     places = [place for place in sys.path if place]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}

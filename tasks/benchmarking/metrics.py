@@ -30,6 +30,14 @@ error_rate: how many of the measured requests failed.
 Outliers (beyond 3 standard deviations, or by MAD) are counted under `outliers`, and never left out
 unless that is asked for.
 
+Of families:
+
+ready: from when a server's start was begun until it took a request. (`start`, cold)
+first_token: from when a server's start was begun to the first token. (`start`, cold)
+encoding: tokens of the prompt that were not in the prefix cache, per second of the time to first
+    token. (`prompt_encoding`)
+batch: from when the first request of a batch was sent until the last one's answer ended. (`batch`)
+
 Intervals: `statistics.py`; of rates by batch means (Law, Simulation Modeling and Analysis, 9.5.3)
 over ten parts of the window; of shares by Wilson.
 """
@@ -227,6 +235,44 @@ def meets(sample: Sample, objectives: Mapping[str, float]) -> bool:
         if value is None or value > limit:
             return False
     return True
+
+
+def of_family(samples: Sequence[Sample], family: str, size: int) -> list[Metric]:
+    """What a family measures besides.
+
+    Args:
+        samples: Of all phases and sessions.
+        family: Of the benchmark; `cold` for starts of a server.
+        size: Requests of a batch.
+    """
+    good = [s for s in samples if s.good and s.phase is Phase.MEASURED]
+    if family == "cold":
+        return [
+            *_named("ready", "ms", values(good, "dispatch_lag").values),
+            *_named("first_token", "ms", values(good, "ttft_scheduled").values),
+        ]
+    if family == "prompt_encoding":
+        rates = [
+            (s.prompt_tokens - (s.cached_tokens or 0)) * 1e9 / s.chunk_ns[0]
+            for s in good
+            if s.prompt_tokens and s.chunk_ns and s.chunk_ns[0] > 0
+        ]
+        return _named("encoding", "tokens/s", np.array(rates), "higher")
+    if family == "batch":
+        batches: dict[tuple[int, int], list[Sample]] = {}
+        for s in good:
+            batches.setdefault((s.session, s.number // size), []).append(s)
+        times = [
+            (max(s.ended_ns for s in batch) - min(s.sent_ns for s in batch)) / MS
+            for batch in batches.values()
+            if len(batch) == size  # one that lost a request is another batch
+        ]
+        return _named("batch", "ms", np.array(times))
+    return []
+
+
+def _named(name: str, unit: str, found: Floats, direction: Direction = "lower") -> list[Metric]:
+    return as_metrics(name, unit, direction, statistics.summarise(found)) if found.size else []
 
 
 class _Window(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slipstream.tasks.benchmarking.model import Phase, RequestSpec
@@ -29,7 +30,13 @@ class Requests:
     """
 
     def __init__(
-        self, suite: Suite, cell: Cell, server: Server, prompts: Prompts, overhead: int = 0
+        self,
+        suite: Suite,
+        cell: Cell,
+        server: Server,
+        prompts: Prompts,
+        overhead: int = 0,
+        given: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Prepare.
 
@@ -39,8 +46,10 @@ class Requests:
             server: What it is measured on.
             prompts: Makes the texts.
             overhead: Tokens that the server's chat template adds to them.
+            given: Arguments of the user's own requests, taken in turn; empty: they are made.
         """
         self._overhead = overhead
+        self._given = given
         self.seed = suite.seed
         self._cell = cell
         self._prompts = prompts
@@ -63,6 +72,9 @@ class Requests:
     def make(self, phase: Phase, number: int) -> RequestSpec:
         """The request of that number."""
         benchmark = self._cell.benchmark
+        if self._given:
+            own = {**self._fixed, **self._given[number % len(self._given)]}
+            return RequestSpec(number, phase, benchmark.endpoint, own)
         unique = benchmark.prefix == "unique"
         key = f"{self._key}/{phase}" if unique else self._key
         wanted = max(1, self._cell.prompt_tokens - self._overhead)

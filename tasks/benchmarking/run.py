@@ -7,6 +7,7 @@ import json
 import secrets
 import sqlite3
 import time
+from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from slipstream.storage import bench, database
 from slipstream.storage.bench import CellRecord, RunRecord
-from slipstream.storage.errors import NotFoundError, SlipError
+from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 from slipstream.tasks.benchmarking import clients as processes
 from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
 from slipstream.tasks.benchmarking import suite as suites
@@ -24,9 +25,11 @@ from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.memory import Memory
 from slipstream.tasks.benchmarking.model import Metric, Sample, Source, Waits
+from slipstream.tasks.benchmarking.own import Own
 from slipstream.tasks.benchmarking.prompts import Prompts, from_file
 from slipstream.tasks.benchmarking.requests import Requests
 from slipstream.tasks.benchmarking.sample import Counter
+from slipstream.tasks.benchmarking.start import CannotUnload, Command, unload
 from slipstream.tasks.benchmarking.suite import Cell, Suite
 from slipstream.tasks.benchmarking.target import Server, Target
 
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.build import Builder
 
 ID_BYTES = 6
-STATES = {"done": "done", "enough": "done", "time": "done", "cancelled": "cancelled"}
+STATES = {"done": "done", "enough": "done", "time": "done", "cancelled": "cancelled",
+          "failed": "failed", "skipped": "skipped"}  # fmt: skip
 """Of a cell, by how its load ended; anything else: stopped."""
 
 
@@ -47,8 +51,9 @@ class Options(NamedTuple):
         waits: How long requests wait.
         load_seconds: How long to wait for a server that still loads its model.
         tokenizer: A tokenizer.json file; empty: the server's own, else an estimate.
-        processes: Client processes; 0: one.
+        processes: Client processes; 0: as many as can time the load, while there are cores.
         server_pid: The server's process, for its memory; 0: not known.
+        server_command: Starts the server; empty: it runs already.
     """
 
     target: Target
@@ -58,6 +63,7 @@ class Options(NamedTuple):
     tokenizer: str = ""
     processes: int = 0
     server_pid: int = 0
+    server_command: tuple[str, ...] = ()
 
 
 class Watcher(NamedTuple):
@@ -82,7 +88,7 @@ Limit: TypeAlias = Callable[[Cell, Clients], Awaitable[str]]
 Attempt: TypeAlias = Callable[[], Awaitable[Ended]]
 Around: TypeAlias = Callable[[Cell, str, Attempt], Awaitable[Ended]]
 """Is given a cell, the model and what measures the cell, going on where it ended before."""
-SOUND = frozenset({"error_rate", "dispatch_lag", *metrics.COUNTS})
+SOUND = frozenset({"error_rate", "dispatch_lag", "ready", *metrics.COUNTS})
 """Metrics that are sound whatever the client can time."""
 
 
@@ -140,13 +146,14 @@ async def measure(
     stop = cancelled or asyncio.Event()
     with only_one(run.id), closing(database.connect(home)) as connection:
         try:
-            return await _measure(connection, run, options, watcher, stop, limit, around)
+            return await _measure(connection, home, run, options, watcher, stop, limit, around)
         except sqlite3.Error as error:
             raise database.unusable(home / "outputs.db", error) from error
 
 
 async def _measure(
     connection: sqlite3.Connection,
+    home: Path,
     run: RunRecord,
     options: Options,
     watcher: Watcher,
@@ -155,8 +162,18 @@ async def _measure(
     around: Around | None,
 ) -> RunRecord:
     suite = suites.parse(run.suite_json, f"run {run.id}")
+    if any(b.entry for b in suite.benchmarks) and bench.run(connection, run.id):
+        raise UsageError(
+            f"Run {run.id} runs code of its suite and is not resumed; run the suite's file anew."
+        )
+    command = None
+    if options.server_command:
+        command = Command(options.server_command, options.target, home)
     started = await processes.start(options.processes or 1)
     try:
+        if command:
+            watcher.note("starting the server")
+            await command.start(stop)
         # half a second, in which the client processes start
         from slipstream.tasks.benchmarking.build import Builder
 
@@ -179,18 +196,53 @@ async def _measure(
         todo = suites.cells(suite)
         known = {record.position: record for record in bench.cells(connection, run.id)}
 
+        async def able(cell: Cell) -> str:
+            """Why figures are withheld, with as many clients as it takes and there are cores."""
+            nonlocal started
+            while limit and (withheld := await limit(cell, started)):
+                more = 2 * len(started)
+                if options.processes or more > processes.most() or 0 < cell.slots < more:
+                    return withheld
+                watcher.note(f"trying {more} client processes")
+                await started.close()
+                started = await processes.start(more)
+                await started.open(options.waits, options.target.endpoint.addresses)
+            return ""
+
+        async def renew() -> int:
+            if command:
+                return await command.start(stop)
+            await unload(options.target, server, stop)
+            return 0
+
         async def attempt(cell: Cell) -> Ended:
-            withheld = await limit(cell, started) if limit else ""
+            withheld = "" if cell.benchmark.gives == "samples" else await able(cell)
             overhead = await asyncio.to_thread(_overhead, options, server, cell)
-            requests = Requests(suite, cell, server, prompts, overhead)
             record = _record(cell, known.get(cell.position), withheld)
             record = bench.save_cell(connection, run.id, record)
             watcher.begun(cell, len(todo))
-            measuring = _measuring(connection, record, cell, requests, builder, local, watcher)
-            memory = Memory(options.target, options.server_pid, started.pids)
+            pid = options.server_pid or (command.pid if command and not cell.benchmark.cold else 0)
+            memory = Memory(options.target, pid, started.pids)
             watching = asyncio.create_task(memory.watch())
+            own = Own(suite, cell, options.target.base_url, server.model, stop)
             try:
-                ended = await measuring.run(started, stop)
+                if cell.benchmark.gives == "samples":
+                    numbers, save = _kept(connection, record)
+                    ended = await own.measure(save, len(numbers), watcher.progress)
+                else:
+                    given = await own.requests() if cell.benchmark.entry else ()
+                    requests = Requests(suite, cell, server, prompts, overhead, given)
+                    own.check(builder, requests, len(given))
+                    measuring = _measuring(
+                        connection, record, cell, requests, builder, local, watcher,
+                        renew if cell.benchmark.cold else None,
+                    )  # fmt: skip
+                    ended = await measuring.run(started, stop)
+            except SlipError as error:
+                if not (cell.benchmark.entry or cell.benchmark.cold):
+                    raise
+                end = "skipped" if isinstance(error, CannotUnload) else "failed"
+                ended = Ended(end, str(error), 0.0, array("q"))
             finally:
                 watching.cancel()
             record, found = _finish(connection, run, record, cell, ended, memory)
@@ -210,6 +262,8 @@ async def _measure(
                 break
     finally:
         await started.close()
+        if command:
+            await command.end()
     environment_after = run.environment | {"load_after": environment.load_average()}
     run = run._replace(
         state=state,
@@ -230,14 +284,9 @@ def _measuring(
     builder: Builder,
     local: Counter | None,
     watcher: Watcher,
+    renew: Callable[[], Awaitable[int]] | None,
 ) -> Measuring:
-    known = frozenset(
-        row.number for row in bench.samples(connection, record.id) if row.phase == "measured"
-    )
-
-    def save(made: Sample) -> None:
-        bench.add_sample(connection, record.id, keep.to_row(made))
-
+    known, save = _kept(connection, record)
     return Measuring(
         cell,
         requests,
@@ -247,7 +296,22 @@ def _measuring(
         known=known,
         counter=local,
         progress=watcher.progress,
+        renew=renew,
     )
+
+
+def _kept(
+    connection: sqlite3.Connection, record: CellRecord
+) -> tuple[frozenset[int], Callable[[Sample], None]]:
+    """The numbers of a cell's measured requests, and what keeps another one."""
+    known = frozenset(
+        row.number for row in bench.samples(connection, record.id) if row.phase == "measured"
+    )
+
+    def save(made: Sample) -> None:
+        bench.add_sample(connection, record.id, keep.to_row(made))
+
+    return known, save
 
 
 def _record(cell: Cell, before: CellRecord | None, withheld: str) -> CellRecord:
@@ -277,6 +341,10 @@ def _finish(
     samples = [keep.to_sample(row) for row in bench.samples(connection, record.id)]
     objectives = cell.benchmark.objectives.as_metrics()
     found = metrics.compute(samples, objectives, run.seed)
+    family = "cold" if cell.benchmark.cold else cell.benchmark.family
+    found += metrics.of_family(samples, family, cell.slots)
+    if family == "cold":  # the server's delay, not the client's: `ready` and `first_token`
+        found = [m for m in found if m.name != "dispatch_lag" and "_scheduled" not in m.name]
     if record.withheld:
         found = [metric for metric in found if metric.name in SOUND]
     if ended.lags:

@@ -16,6 +16,8 @@ from slipstream.tasks.benchmarking.model import Exchange, RequestSpec, Sample, S
 Counter: TypeAlias = Callable[[str], int]
 """Counts the tokens of a text."""
 
+NO_ENDPOINT = "Unexpected endpoint"
+"""How LM Studio answers at a path that it does not have, with status 200."""
 LONGEST_DETAIL = 500  # characters that are kept of what a server says
 _NO_MODEL = re.compile(
     r"model_not_found|(model|modell).{0,200}?(not found|not exist|unknown|not loaded|no such)"
@@ -136,6 +138,8 @@ def _fault(exchange: Exchange, answer: Answer, spec: RequestSpec) -> tuple[Fault
         return by_status(exchange.status, exchange.body, exchange.headers.get("location", ""))
     if is_page(exchange):
         return Fault.HTML, exchange.headers.get("content-type", "")
+    if answer.error.startswith(NO_ENDPOINT):
+        return Fault.WRONG_PATH, answer.error
     if answer.error:
         return Fault.ERROR_IN_STREAM, answer.error
     if answer.malformed:

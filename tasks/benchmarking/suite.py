@@ -30,8 +30,23 @@ Rate: TypeAlias = Annotated[float, Field(gt=0, le=100_000)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 Milliseconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400_000)]
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Family: TypeAlias = Literal["latency", "throughput", "context", "agent", "memory"]
+Family: TypeAlias = Literal[
+    "latency", "throughput", "context", "agent", "memory", "start", "single_token",
+    "prompt_encoding", "batch", "custom",
+]  # fmt: skip
+Entry: TypeAlias = Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")]
 Prefix: TypeAlias = Literal["unique", "shared"]
+
+_ALONE: dict[str, Any] = {"concurrency": [1]}
+_MICRO: dict[str, Any] = {"warmup": 5, "iterations": 100, "output_tokens": 1} | _ALONE
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "single_token": _MICRO | {"prompt_tokens": [16]},
+    "prompt_encoding": _MICRO | {"prompt_tokens": [256, 1024]},
+    "batch": _MICRO | {"concurrency": [1, 4, 16], "prompt_tokens": [64], "output_tokens": 16},
+    "start": {"warmup": 0, "iterations": 3, "output_tokens": 1, "prompt_tokens": [16]} | _ALONE,
+    "custom": _ALONE,
+}
+"""What a benchmark of a family has where its file does not say; others: as the fields say."""
 
 
 class Strict(BaseModel):
@@ -91,6 +106,18 @@ class Benchmark(Strict):
         0, ge=0, le=10_000_000, description="A system prompt of that length, the same for all."
     )
     tools: bool = Field(False, description="Offer tools, as a coding agent does.")
+    cold: bool = Field(
+        False,
+        description="Of `start`: start the server anew for each request, or have it unload its "
+        "model where no command starts it.",
+    )
+    entry: Entry = Field(
+        "", description="Of `custom`: `module:function`, in the suite's own folder or installed."
+    )
+    gives: Literal["requests", "samples"] = Field(
+        "requests", description="Of `custom`: what the function gives; see the documentation."
+    )
+    folder: str = Field("", description="Of `custom`: where its module is, if not there.")
     concurrency: list[Slots] = Field([], description="Closed loop: requests at the same time.")
     rate: list[Rate] = Field([], description="Open loop: requests per second.")
     arrival: Arrival = Field("poisson", description="Open loop: how requests come.")
@@ -102,10 +129,26 @@ class Benchmark(Strict):
     stop: Stop | None = Field(None, description="End earlier, when that is known well enough.")
     objectives: Objectives = Field(Objectives.model_validate({}), description="For goodput.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_its_family(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(value.get("family"), str):
+            return value
+        defaults = DEFAULTS.get(value["family"], {})
+        if value.get("rate"):
+            defaults = {name: new for name, new in defaults.items() if name != "concurrency"}
+        return {**defaults, **value}
+
     @model_validator(mode="after")
     def _one_loop(self) -> Self:
         if bool(self.concurrency) == bool(self.rate):
             raise ValueError(f"benchmark {self.name}: give either concurrency or rate")
+        if self.rate and (self.family == "batch" or self.cold):
+            raise ValueError(f"benchmark {self.name}: {self.family} has no rate")
+        if self.cold and self.family != "start":
+            raise ValueError(f"benchmark {self.name}: only the family start can be cold")
+        if bool(self.entry) != (self.family == "custom"):
+            raise ValueError(f"benchmark {self.name}: custom needs an entry, and others have none")
         return self
 
 
@@ -193,7 +236,7 @@ def load(name: str) -> Suite:
     try:
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{name} is too large for a suite (over 1 MiB).")
-        return parse(path.read_text(encoding="utf-8"), name)
+        return _placed(parse(path.read_text(encoding="utf-8"), name), path.absolute().parent)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"The suite {name} cannot be read: {reason}.") from error
@@ -216,6 +259,15 @@ def parse(text: str, where: str) -> Suite:
         place = ".".join(str(part) for part in first["loc"])
         words = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"{where}: {place + ': ' if place else ''}{words}.") from error
+
+
+def _placed(suite: Suite, folder: Path) -> Suite:
+    """The suite, with the folder in which the modules of its custom benchmarks are."""
+    found = [
+        b.model_copy(update={"folder": str(folder / b.folder)}) if b.entry else b
+        for b in suite.benchmarks
+    ]
+    return suite.model_copy(update={"benchmarks": found})
 
 
 def _whole(suite: Suite) -> Suite:

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 from slipstream.storage.config.endpoints import Endpoint
 from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.benchmarking.faults import MAY_PASS, MEANINGS, Fault
-from slipstream.tasks.benchmarking.sample import by_status
+from slipstream.tasks.benchmarking.sample import NO_ENDPOINT, by_status, said
 
 ASK_SECONDS = 10.0
 LOADING_PAUSE = 0.5  # seconds between two looks at a server that loads its model
 LARGEST = 16 * 1024 * 1024  # bytes of an answer that are read
+LONGEST_ERROR = 200  # bytes in which an error is told
 OWNERS = {
     "vllm": "vLLM",
     "sglang": "SGLang",
@@ -246,6 +247,8 @@ def _models(target: Target, wait_seconds: float, waiting: Callable[[], None]) ->
     fault, words = by_status(reply.status, reply.body, reply.headers.get("location", ""))
     if fault is Fault.UNKNOWN_MODEL:  # no model was named
         fault = Fault.WRONG_PATH
+    if fault is None and NO_ENDPOINT.encode() in reply.body[:LONGEST_ERROR]:
+        fault, words = Fault.WRONG_PATH, said(reply.body)
     if fault is None and not isinstance(reply.value, dict):
         page = reply.body.lstrip()[:1] == b"<"
         fault, words = (Fault.HTML if page else Fault.MALFORMED), ""

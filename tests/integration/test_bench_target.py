@@ -16,6 +16,7 @@ from slipstream.tasks.benchmarking import target
 from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.prompts import Prompts
 from slipstream.tasks.benchmarking.simulate import process
+from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
 from slipstream.tasks.benchmarking.simulate.settings import Settings
 from slipstream.tasks.benchmarking.target import ServerError, Target, look
 
@@ -143,3 +144,13 @@ def test_a_server_without_models_wants_one_named() -> None:
         with pytest.raises(UsageError, match="lists no model"):
             look(at(url))
         assert look(at(url), "mine").model == "mine"
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_a_wrong_path_is_told_from_an_unknown_model_at_every_server(profile: str) -> None:
+    with process.start(Settings(profile=profile)) as server:
+        wrong = server.root + "/v2"
+        with pytest.raises(ServerError) as told:
+            look(at(wrong))
+        assert told.value.fault is Fault.WRONG_PATH
+        assert "Available" not in str(told.value)

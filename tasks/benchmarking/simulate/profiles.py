@@ -25,6 +25,7 @@ Facts, and where they are from (the figures after # are of GitHub):
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 
@@ -149,6 +150,26 @@ def error_body(profile: str, status: int, message: str) -> dict[str, Any]:
         code = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
         fields = {"message": message, "type": plain, "param": None, "code": code.get(status)}
     return {"error": fields}
+
+
+def unknown_path(profile: str, method: str, path: str) -> tuple[int, bytes, str]:
+    """Status, body and content type of the answer at a path that a server does not have.
+
+    vLLM and SGLang answer as their web framework (FastAPI) does, Ollama as its own (Gin);
+    LM Studio answers 200 all the same.
+    """
+    if profile in ("vllm", "sglang"):
+        told: dict[str, Any] = {"detail": "Not Found"}
+    elif profile == "ollama":
+        return 404, b"404 page not found", "text/plain"
+    elif profile == "lmstudio":
+        words = f"Unexpected endpoint or method. ({method} {path}). Returning 200 anyway"
+        return 200, json.dumps({"error": words}).encode(), "application/json; charset=utf-8"
+    elif profile == "llama.cpp":
+        told = error_body(profile, 404, "File Not Found")
+    else:
+        told = error_body(profile, 400, f"Invalid URL ({method} {path})")
+    return 404, json.dumps(told).encode(), "application/json"
 
 
 def unknown_model(profile: str, model: str, models: tuple[str, ...]) -> str:

@@ -35,6 +35,10 @@ _BACKLOG = 4096  # connections that wait to be accepted
 _Answer = Callable[[Connection, Request], None]
 
 
+class Unknown(Exception):
+    """This server has no such path."""
+
+
 class Server:
     """A server on loopback."""
 
@@ -95,12 +99,15 @@ class Server:
         try:
             methods, function = self._routes.get(request.path, ("", None))
             if function is None:
-                raise Failure(404, f"There is no {request.path} here.")
+                raise Unknown
             if request.method not in methods.split():
                 raise Failure(405, f"{request.path} is for {methods}.")
             if request.path != TRUTH and monotonic_ns() < self._ready_ns:
                 raise Failure(503, "Loading model")
             function(connection, request)
+        except Unknown:
+            told = profiles.unknown_path(profile, request.method, request.path)
+            reply(connection, request, profile, told[1], status=told[0], kind=told[2])
         except Failure as failure:
             reply_failure(connection, request, profile, failure)
         except (BadRequest, UsageError) as error:
@@ -127,7 +134,7 @@ class Server:
 
     def _metrics(self, connection: Connection, request: Request) -> None:
         if not self._profile.metrics:
-            raise Failure(404, "There is no /metrics here.")
+            raise Unknown
         counted, settings = self._generation, self._settings
         figures = metrics.Figures(
             counted.running,
@@ -174,7 +181,7 @@ class Server:
     def _tokenizing(self, request: Request) -> tuple[dict[str, Any], str]:
         check_key(request, self._settings.api_key)
         if not self._profile.tokenize:
-            raise Failure(404, f"There is no {request.path} here.")
+            raise Unknown
         return object_of(request.body), self._profile.tokenize
 
     def _tell_truth(self, connection: Connection, request: Request) -> None:

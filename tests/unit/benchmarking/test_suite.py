@@ -18,9 +18,17 @@ MINE: dict[str, Any] = {"name": "mine", "benchmarks": [{"name": "a", "concurrenc
 
 
 def test_every_shipped_suite_is_valid_and_has_the_name_of_its_file() -> None:
-    assert {"agent", "context", "full", "latency", "memory", "smoke", "throughput"} <= set(
-        shipped()
-    )
+    assert {
+        "agent",
+        "context",
+        "full",
+        "latency",
+        "memory",
+        "micro",
+        "smoke",
+        "start",
+        "throughput",
+    } <= set(shipped())
     for name in shipped():
         found = load(name)
         assert found.name == name
@@ -58,6 +66,10 @@ def test_a_suite_of_ones_own_is_a_file(tmp_path: Path, ending: str) -> None:
         ({"benchmarks": []}, "there is no benchmark"),
         ({"include": ["none"]}, "there is no suite none to include"),
         ({"benchmarks": [{"name": "a"}]}, "either concurrency or rate"),
+        ({"benchmarks": [{"name": "a", "family": "batch", "rate": [1]}]}, "batch has no rate"),
+        ({"benchmarks": [{"name": "a", "concurrency": [1], "cold": True}]}, "the family start"),
+        ({"benchmarks": [{"name": "a", "family": "custom"}]}, "custom needs an entry"),
+        ({"benchmarks": [{"name": "a", "family": "custom", "entry": "x"}]}, "entry: String"),
         ({"benchmarks": [{"name": "a", "rate": [1], "concurrency": [1]}]}, "either"),
         ({"benchmarks": [{"name": "a", "rate": [0]}]}, r"benchmarks\.0\.rate\.0: "),
         ({"benchmarks": [{"name": "a", "rate": [1]}] * 2}, "more than one benchmark is called a"),
