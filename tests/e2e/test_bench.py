@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -181,6 +183,26 @@ def test_a_run_of_the_simulated_server_that_was_killed_goes_on(home: Path, here:
     assert before < counted(home) == 150
     (row,) = table(done.stdout)
     assert (row["n"], row["errors"]) == ("150", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.usefixtures("unmeasured")
+def test_ctrl_c_ends_a_flow_and_not_the_servers_that_it_needs_to_end(home: Path) -> None:
+    """A terminal sends it to the temporary server and the simulated one as well."""
+    command = [sys.executable, "-m", "slipstream.cli", "bench", "run", "--flow", "-b", "sweep"]
+    with subprocess.Popen(
+        [*command, "-c", "4", "-n", "5000", "--no-calibrate"],
+        env={k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as running:  # fmt: skip
+        while counted(home) < 10:
+            assert running.poll() is None
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    (row,) = table(out)
+    assert (int(row["n"]) >= 10, row["errors"]) == (True, "")
 
 
 def counted(home: Path) -> int:
