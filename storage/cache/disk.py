@@ -80,7 +80,9 @@ class Disk:
         self._told: set[str] = set()
         self._closed = False
 
-    def load(self, key: str, now: int, grace_ns: int = 0, counted: int = 1) -> Loaded | None:
+    def load(
+        self, key: str, now: int, grace_ns: int = 0, counted: int = 1, tries: int = 3
+    ) -> Loaded | None:
         """The value of a key as it was stored, or None.
 
         Args:
@@ -88,6 +90,7 @@ class Disk:
             now: Nanoseconds since 1970.
             grace_ns: An entry that expired less than this long ago counts as alive.
             counted: 1: the call counts as a hit or a miss; 0: it does not.
+            tries: Looks at an entry that is replaced between reading its row and its file.
         """
         with self.lock:
             self.loads += counted
@@ -111,7 +114,10 @@ class Disk:
                 if value is None or checksum(key, value) != digest:
                     flagged = self._flagged(database, key, now, row)
                     if flagged is None:
-                        return None
+                        if tries == 1 or not self._replaced_entry(database, key, digest):
+                            return None
+                        self.loads -= counted
+                        return self.load(key, now, grace_ns, counted, tries - 1)
                     value, expires, sliding = flagged
                     if sliding:  # its uses are written, so memory does not hide them
                         writes = 1
@@ -382,6 +388,12 @@ class Disk:
                 return value, expires, slides
         self.evict_corrupt(key, digest)
         return None
+
+    def _replaced_entry(self, database: Database, key: str, digest: bytes) -> bool:
+        if self._database is not database:
+            return False
+        found = database.execute("SELECT checksum FROM entries WHERE key = ?", (key,)).fetchone()
+        return found is not None and found[0] != digest
 
     def _slide(self, database: Database, key: str, now: int, expires: int, accessed: int) -> int:
         """Prolong a sliding entry; returns when it expires."""

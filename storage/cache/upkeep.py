@@ -66,7 +66,9 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
                 return Verified(checked, size, (*corrupt,), True)
             checked += 1
             size += its_size
-            if not _is_whole(disk.folder, key, value, checksum, file):
+            if not _is_whole(disk.folder, key, value, checksum, file) and _stays(
+                disk, key, checksum
+            ):
                 corrupt.append(key)
                 disk.evict_corrupt(key, checksum)
         if progress is not None:
@@ -111,6 +113,14 @@ def _after(disk: Disk, last: int) -> list[tuple[Any, ...]]:
             (last, STEP),
         ).fetchall(),
         nothing,
+    )
+
+
+def _stays(disk: Disk, key: str, checksum: bytes) -> bool:
+    """Whether an entry was not replaced or removed since its row was read."""
+    there = "SELECT 1 FROM entries WHERE key = ? AND checksum = ?"
+    return disk.read(
+        lambda connection: connection.execute(there, (key, checksum)).fetchone() is not None, True
     )
 
 

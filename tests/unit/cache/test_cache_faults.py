@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -383,6 +384,27 @@ def test_verify_reads_everything_and_removes_what_is_wrong(store: CacheStore, ho
     assert told[-1][0] == 301
     assert store.count() == 299
     assert store.verify().corrupt == ()
+
+
+def test_what_is_replaced_while_it_is_verified_or_read_is_not_called_corrupt(
+    store: CacheStore, home: Path
+) -> None:
+    """Its file is removed after its row was read."""
+    done = threading.Event()
+
+    def replace() -> None:
+        with open_cache(home, LIMITS) as writer:
+            for n in range(150):
+                writer.set(f"k{n % 3}", n.to_bytes(2, "big") * INLINE)
+        done.set()
+
+    writing = threading.Thread(target=replace)
+    writing.start()
+    while not done.is_set():
+        assert store.verify().corrupt == ()
+        store.get_many(f"k{n}" for n in range(3))
+    writing.join()
+    assert store.stats().corruptions == 0
 
 
 def test_verify_sets_a_damaged_database_aside(store: CacheStore, home: Path) -> None:
