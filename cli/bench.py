@@ -43,6 +43,9 @@ def listed(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of suite files.")
     ] = False,
+    families: Annotated[
+        bool, typer.Option("--families", help="List what kinds of benchmarks there are.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """List the suites, or the benchmarks of one.
@@ -55,6 +58,9 @@ def listed(
 
     if schema:
         output.print_json(suites.schema())
+        return 0
+    if families:
+        _print_families(json=json)
         return 0
     if suite:
         found = suites.load(suite)
@@ -72,11 +78,30 @@ def listed(
         output.print_json([found.model_dump(mode="json") for found in every])
         return 0
     output.print_table(
-        ("suite", "cells", "what"),
-        [(found.name, len(suites.cells(found)), found.description) for found in every],
+        ("suite", "cells", "families", "what"),
+        [(s.name, len(suites.cells(s)), _families(s), s.description) for s in every],
         "cells",
     )
     return 0
+
+
+def _print_families(*, json: bool) -> None:
+    """Print all families, and which suites have benchmarks of them."""
+    from slipstream.tasks.benchmarking import suite as suites
+
+    every = [suites.load(name) for name in suites.shipped()]
+    rows = [
+        (name, what, ", ".join(s.name for s in every if name in {b.family for b in s.benchmarks}))
+        for name, what in suites.FAMILIES.items()
+    ]
+    if json:
+        output.print_json([{"family": f, "what": what, "suites": of} for f, what, of in rows])
+        return
+    output.print_table(("family", "what", "suites"), rows)
+
+
+def _families(suite: Suite) -> str:
+    return ", ".join(dict.fromkeys(benchmark.family for benchmark in suite.benchmarks))
 
 
 @app.command()

@@ -39,6 +39,19 @@ Prefix: TypeAlias = Literal["unique", "shared"]
 
 _ALONE: dict[str, Any] = {"concurrency": [1]}
 _MICRO: dict[str, Any] = {"warmup": 5, "iterations": 100, "output_tokens": 1} | _ALONE
+FAMILIES: dict[str, str] = {
+    "latency": "What one user waits for.",
+    "throughput": "How much a server does at once, and at which rate it still answers in time.",
+    "context": "Prompts of many lengths, with a cold and a warm prefix cache.",
+    "agent": "A coding agent: a long shared beginning, tools, short answers.",
+    "memory": "Memory of the server and of the client.",
+    "start": "How long until a server answers: started anew (cold), and running (warm).",
+    "single_token": "What one token costs alone.",
+    "prompt_encoding": "What reading a prompt costs alone: its tokens per second.",
+    "batch": "What requests sent at once cost; the next ones when all of them have ended.",
+    "custom": "A Python function of your own, which gives requests or measures itself.",
+}
+"""What each family measures."""
 DEFAULTS: dict[str, dict[str, Any]] = {
     "single_token": _MICRO | {"prompt_tokens": [16]},
     "prompt_encoding": _MICRO | {"prompt_tokens": [256, 1024]},

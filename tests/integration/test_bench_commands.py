@@ -124,9 +124,21 @@ def test_suites_and_their_benchmarks_are_listed(here: Here) -> None:
     assert [row["benchmark"] for row in table(here("bench", "list", "smoke").stdout)] == [
         "latency", "sweep", "sweep", "arrivals",
     ]  # fmt: skip
+    families = table(here("bench", "list", "--families").stdout)
+    assert "full, micro" in {row["suites"] for row in families}
+    assert len(json.loads(here("bench", "list", "--families", "--json").stdout)) == len(families)
     assert json.loads(here("bench", "list", "--schema").stdout)["title"] == "Suite"
     assert json.loads(here("bench", "list", "smoke", "--json").stdout)["name"] == "smoke"
     assert len(json.loads(here("bench", "list", "--json").stdout)) >= 5
+
+
+def test_the_simulated_server_is_started_anew_for_cold_starts(here: Here) -> None:
+    done = here("bench", "run", "-s", "start", "-b", "cold", "-n", "1", "--no-calibrate")
+    assert done.returncode == 0, done.stderr
+    figures = done.stdout[done.stdout.index("benchmark\tload\tfigure") :]
+    ready, first_token = table(figures)
+    assert (ready["figure"], first_token["figure"]) == ("ready", "first_token")
+    assert float(first_token["p50"]) > float(ready["p50"]) > 0
 
 
 def test_figures_that_the_client_cannot_time_are_withheld(
@@ -183,6 +195,9 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["run", "--tag", "latest"], 2, "cannot be a tag"),
     (["run", "--base-url", "ftp://x"], 2, "is no URL of a model server"),
     (["run", "--base-url", "http://8.8.8.8/v1"], 2, "The mode local-only allows"),
+    (["run", "--server-command", "serve"], 2, "--server-command needs --base-url"),
+    (["run", "--server-command", "'", *QUICK], 2, "is no command: No closing quotation"),
+    (["run", "--server-command", "serve", "--flow"], 2, "either --flow or --server-command"),
     (["run", "--tokenizer", "none.json", *QUICK], 2, "is no tokenizer.json file"),
     (["export", "-f", "xml"], 2, "--format xml is none of"),
     (["import", "none.json"], 2, "cannot be read"),

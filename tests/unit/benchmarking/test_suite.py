@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -34,6 +34,10 @@ def test_every_shipped_suite_is_valid_and_has_the_name_of_its_file() -> None:
         assert found.name == name
         assert found.description.endswith(".")
         jsonschema.validate(found.model_dump(mode="json"), suite.schema())
+
+
+def test_every_family_says_what_it_measures() -> None:
+    assert tuple(suite.FAMILIES) == get_args(suite.Family)
 
 
 def test_a_benchmark_makes_a_cell_for_each_length_and_load() -> None:
