@@ -1,8 +1,8 @@
 """The data of the code index, from a repository's state to a hit of a search.
 
 Positions are lines, counted from 1, the last one included. Texts are `str`; what a file holds that
-is not UTF-8 was replaced when it was decoded. Paths are relative to the repository's root, with `/`,
-as git has them; keys and look-ups take them in Unicode form NFC.
+is not UTF-8 was replaced when it was decoded. Paths are relative to the repository's root, with
+`/`, as git has them. Keys and look-ups take them in Unicode form NFC.
 """
 
 from collections.abc import Mapping
