@@ -161,6 +161,7 @@ def test_a_data_folder_that_cannot_be_written_costs_no_answer(
 
 
 @posix
+@pytest.mark.usefixtures("unmeasured")
 def test_a_full_disk_costs_no_answer(project: Path, home: Path) -> None:
     """Here every file may be as large as a page: writes fail as on a full disk."""
     import resource
