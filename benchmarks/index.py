@@ -274,8 +274,7 @@ def _definitions(seen: View, source: Source) -> list[search_quality.Definition]:
 def _ask(
     seen: View, source: Source, query: str, mode: search.Mode, limit: int = search.LIMIT
 ) -> list[SearchHit]:
-    read, root = source.read, source.root
-    return search.search(seen, query, read=read, mode=mode, limit=limit, root=root).hits
+    return search.search(seen, query, read=source.read, mode=mode, limit=limit).hits
 
 
 def _milliseconds(run: Callable[..., object], *arguments: object) -> float:

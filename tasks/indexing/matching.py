@@ -54,7 +54,6 @@ def search(
     limit: int,
     context: int,
     read: Read,
-    root: str = "",
     why: str = "text",
     passed: frozenset[tuple[str, int]] = frozenset(),
     beyond: int = COUNTED,
@@ -69,7 +68,6 @@ def search(
         limit: Most hits; all others are counted.
         context: Lines before and after each hit.
         read: Reads contents by name.
-        root: As `lines.search` has it.
         why: What is said to have found them.
         passed: Path and line of what is no hit.
         beyond: Files to look into after the limit was reached.
@@ -77,7 +75,7 @@ def search(
     hits: list[SearchHit] = []
     total = files = 0
     end = len(wanted)
-    for at, found in lines.search(wanted, matcher, read, root):
+    for at, found in lines.search(wanted, matcher, read):
         if at >= end:
             break
         path, rows, data = found
@@ -112,7 +110,6 @@ def references(
     limit: int,
     context: int,
     read: Read,
-    root: str,
 ) -> Found:
     """Find where files that refer to a name have it in a line, definitions left out."""
     best = [one for one in named if one.fit == named[0].fit]
@@ -130,6 +127,4 @@ def references(
     patterns = [rf"\b{re.escape(name)}\b" for name in sorted(written)]
     matcher = lines.expression("|".join(patterns))
     defined = frozenset((one.path, one.line) for one in best)
-    return search(
-        view, wanted, matcher, only, limit, context, read, root, "reference", defined, beyond=0
-    )
+    return search(view, wanted, matcher, only, limit, context, read, "reference", defined, beyond=0)

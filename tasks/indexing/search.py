@@ -50,7 +50,6 @@ def search(
     limit: int = LIMIT,
     context: int = CONTEXT,
     vectors: Vectors | None = None,
-    root: str = "",
 ) -> Found:
     """Search the files of a view; the best hits first, in the order of path and line where equal.
 
@@ -65,7 +64,6 @@ def search(
         limit: Most hits.
         context: Lines before and after each hit.
         vectors: Finds chunks by meaning; for `hybrid` alone.
-        root: Folder in which the files lie, if they do; it makes `text` and `regex` quicker.
 
     Raises:
         UsageError: The query is empty, or not a regular expression that can be used; or the glob.
@@ -78,7 +76,7 @@ def search(
     if mode in ("text", "regex"):
         matcher = lines.substring(query) if mode == "text" else lines.expression(query)
         wanted = matching.pairs(view, only)
-        return matching.search(view, wanted, matcher, only, limit, context, read, root)
+        return matching.search(view, wanted, matcher, only, limit, context, read)
     if mode == "symbol":
         named = names.find(view, query, only)
         places = [_of_symbol(view, one, 1 / rank) for rank, one in enumerate(named[:limit], 1)]
@@ -86,7 +84,7 @@ def search(
         used = bool(named) and named[0].fit <= names.OTHER_CASE
         if not used or len(hits) == limit:
             return Found(hits, len(named), len({one.path for one in named}), not used)
-        found = matching.references(view, named, only, limit - len(hits), context, read, root)
+        found = matching.references(view, named, only, limit - len(hits), context, read)
         hits += found.hits
         total, paths = len(named) + found.total, {one.path for one in hits}
         return Found(hits, total, len(paths), found.whole)
