@@ -117,3 +117,29 @@ def _allowed(address: str, mode: Mode) -> bool:
 def _shown(url: str) -> str:
     """The URL without what may be a password in it."""
     return url.rpartition("@")[2] if "@" in url else url
+
+
+def connect(endpoint: Endpoint, seconds: float) -> socket.socket:
+    """A connection to the first of the checked addresses that answers, whatever the name means now.
+
+    Args:
+        endpoint: As `resolve` gave it.
+        seconds: How long each address may take, and each wait on the connection after that.
+
+    Raises:
+        OSError: None of them answers, or the certificate is not that of the host.
+    """
+    failed: OSError = ConnectionRefusedError("no address")
+    for address in endpoint.addresses:
+        try:
+            connected = socket.create_connection((address, endpoint.port), seconds)
+        except OSError as error:
+            failed = error
+            continue
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not endpoint.secure:
+            return connected
+        import ssl
+
+        return ssl.create_default_context().wrap_socket(connected, server_hostname=endpoint.host)
+    raise failed

@@ -9,13 +9,12 @@ from __future__ import annotations
 import difflib
 import http.client
 import json
-import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from slipstream.storage.config.endpoints import Endpoint
+from slipstream.storage.config.endpoints import Endpoint, connect
 from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.benchmarking.faults import MAY_PASS, MEANINGS, Fault
 from slipstream.tasks.benchmarking.sample import NO_ENDPOINT, by_status, said
@@ -134,7 +133,7 @@ def ask(
     wait = seconds or ASK_SECONDS
     connection = http.client.HTTPConnection(target.endpoint.host, target.endpoint.port)
     try:
-        connection.sock = _connected(target.endpoint, wait)
+        connection.sock = connect(target.endpoint, wait)
         connection.request("GET" if content is None else "POST", prefix + path, content, headers)
         answer = connection.getresponse()
         kept = {name.lower(): value for name, value in answer.getheaders()}
@@ -307,21 +306,6 @@ def _tokenizes(target: Target, model: str) -> str:
         except ServerError:
             return ""
     return ""
-
-
-def _connected(endpoint: Endpoint, seconds: float) -> socket.socket:
-    failed: OSError = ConnectionRefusedError()
-    for address in endpoint.addresses:
-        try:
-            connected = socket.create_connection((address, endpoint.port), seconds)
-        except OSError as error:
-            failed = error
-            continue
-        if not endpoint.secure:
-            return connected
-        context = ssl.create_default_context()
-        return context.wrap_socket(connected, server_hostname=endpoint.host)
-    raise failed
 
 
 def _host(endpoint: Endpoint) -> str:

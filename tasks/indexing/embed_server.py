@@ -12,7 +12,6 @@ import json
 import math
 import os
 import random
-import socket
 import time
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
@@ -22,6 +21,7 @@ from slipstream.storage.config.endpoints import (
     Endpoint,
     EndpointError,
     EndpointUnavailable,
+    connect,
     resolve,
 )
 from slipstream.storage.config.settings import Embeddings, Mode
@@ -66,21 +66,7 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Connect to the first address that answers."""
-        failed: OSError = ConnectionRefusedError("no address")
-        for address in self._endpoint.addresses:
-            try:
-                self.sock = socket.create_connection((address, self.port), self._seconds)
-                break
-            except OSError as error:
-                failed = error
-        else:
-            raise failed
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._endpoint.secure:
-            import ssl
-
-            context = ssl.create_default_context()
-            self.sock = context.wrap_socket(self.sock, server_hostname=self._endpoint.host)
+        self.sock = connect(self._endpoint, self._seconds)
 
 
 class EmbeddingServer:
