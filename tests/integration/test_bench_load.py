@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
 from itertools import count, islice
 from typing import Any, TypeVar
 
@@ -24,6 +22,7 @@ from slipstream.tasks.benchmarking.model import Exchange, Phase, RequestSpec, Sa
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.process import Simulated
 from slipstream.tasks.benchmarking.simulate.settings import OVERRIDE_HEADER, Settings
+from tests.raw_server import saying
 
 T = TypeVar("T")
 WAITS = Waits(connect=2, read=0.5)
@@ -234,28 +233,6 @@ def test_every_bad_answer_has_its_kind_and_the_load_goes_on(server: Simulated) -
     samples, _ = measured(server.base_url, specs, Load(slots=4))
     assert [s.fault for s in samples[::2]] == [fault for _, fault in SIMULATED]
     assert {s.fault for s in samples[1::2]} == {None}
-
-
-@contextmanager
-def saying(*answers: bytes) -> Iterator[str]:
-    """A server that gives each connection these bytes and closes it."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            with peer:
-                peer.recv(65536)
-                for answer in answers:
-                    peer.sendall(answer)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    with closing(listener):
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 def test_a_wrong_path_and_a_wrong_model_are_told_apart(server: Simulated) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -19,30 +16,11 @@ from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
 from slipstream.tasks.benchmarking.simulate.settings import Settings
 from slipstream.tasks.benchmarking.target import ServerError, Target, look
+from tests.raw_server import saying
 
 
 def at(url: str, key: str = "") -> Target:
     return Target(url, resolve(url, "air-gapped"), key)
-
-
-@contextmanager
-def saying(answer: bytes) -> Iterator[str]:
-    """A server that gives each connection these bytes and closes it."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            with peer:
-                peer.recv(65536)
-                peer.sendall(answer)
-
-    threading.Thread(target=serve, daemon=True).start()
-    with closing(listener):
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -22,19 +21,6 @@ from tests.integration.simulated import (
     raw,
     with_settings,
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulated]:
-    """One server; requests set for themselves what they need."""
-    with start(Settings(**FAST)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: Simulated) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=server.base_url, api_key="any", max_retries=0, timeout=20) as made:
-        yield made
 
 
 class TestAnswers:

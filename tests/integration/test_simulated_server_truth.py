@@ -11,7 +11,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import openai
@@ -28,19 +27,6 @@ from tests.integration.simulated import (
     raw,
     with_settings,
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulated]:
-    """One server; requests set for themselves what they need."""
-    with start(Settings(**FAST)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: Simulated) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=server.base_url, api_key="any", max_retries=0, timeout=20) as made:
-        yield made
 
 
 class TestTruth:
