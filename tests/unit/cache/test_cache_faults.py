@@ -486,6 +486,7 @@ def damage(folder: Path, victim: str, way: str, rng: random.Random) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.usefixtures("unmeasured")
 def test_a_forked_child_uses_a_connection_of_its_own(home: Path) -> None:
     """Written as a program: pytest is not to be forked."""
     program = (
@@ -516,6 +517,7 @@ def test_a_forked_child_uses_a_connection_of_its_own(home: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.usefixtures("unmeasured")  # coverage's tracer has a lock that a fork may inherit taken
 def test_threads_may_fork_at_the_same_time(home: Path) -> None:
     """No store stays locked, in the parent or in a child."""
     program = (
