@@ -33,6 +33,7 @@ class RunRecord(NamedTuple):
         state: running, done, cancelled, stopped, failed.
         reason: One sentence, where it is not done.
         baseline: It is kept for ever, and others are compared with it.
+        series: Runs that were repeated together share one, 12 hex digits; empty: none.
         started_ns: UTC, ns since 1970.
         ended_ns: None: it has not ended.
     """
@@ -48,6 +49,7 @@ class RunRecord(NamedTuple):
     state: str = RUNNING
     reason: str = ""
     baseline: bool = False
+    series: str = ""
     started_ns: int = 0
     ended_ns: int | None = None
 

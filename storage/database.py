@@ -17,7 +17,7 @@ from slipstream.storage.errors import NewerSchemaError, StorageError
 from slipstream.storage.lock import locked
 from slipstream.storage.paths import DATABASE, make_private
 
-SCHEMA = "0003"  # the newest migration; they are numbered so that strings compare
+SCHEMA = "0004"  # the newest migration; they are numbered so that strings compare
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 FEW_BYTES = 64 * 1024  # the index of a write-ahead log takes half of that
 BUSY_SECONDS = 5.0  # how long a statement waits for another process's transaction

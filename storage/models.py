@@ -203,6 +203,7 @@ class BenchRun(SQLModel, table=True):
     reason: str  # one sentence, where it is not done
     environment: str  # JSON object
     baseline: bool
+    series: str = Field(index=True)  # runs that were repeated together share one; empty: none
     started_ns: int = Field(sa_type=_BIG, index=True)
     ended_ns: int | None = Field(default=None, sa_type=_BIG)
 
@@ -293,3 +294,73 @@ class BenchMetric(SQLModel, table=True):
     low: float | None = None  # of the 95 % interval
     high: float | None = None
     size: int = Field(sa_type=_BIG)  # how many values it was computed from
+
+
+class BenchAnswer(SQLModel, table=True):
+    """How one request of a benchmark with right and wrong answers was judged."""
+
+    __tablename__ = "bench_answers"
+    __table_args__ = (UniqueConstraint("cell_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    cell_id: int = Field(
+        sa_type=_BIG, sa_column_args=[ForeignKey("bench_cells.id", ondelete="CASCADE")]
+    )
+    number: int = Field(sa_type=_BIG)  # of the request, as in its sample
+    case_id: str
+    attempt: int  # from 0, of the repeats of a case
+    category: str
+    difficulty: str
+    tool: str  # the one that was right first; empty: none was wanted
+    score: float  # 0 to 1
+    layer: str  # right, or where it went wrong: see tasks/benchmarking/tools/model.py
+    reason: str  # one sentence; empty: it is right
+    form: str  # in which the calls were written
+    expected: str  # JSON
+    actual: str  # JSON
+    text: str  # of the answer, as the model wrote it
+
+
+class BenchBaseline(SQLModel, table=True):
+    """What runs of a suite, a model and a machine are compared with: one run or several."""
+
+    __tablename__ = "bench_baselines"
+    __table_args__ = (UniqueConstraint("suite", "model", "machine"),)
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    suite: str
+    model: str
+    machine: str  # a digest of its hardware
+    set_ns: int = Field(sa_type=_BIG)
+
+
+class BenchBaselineRun(SQLModel, table=True):
+    """A run of a baseline; the noise between them is its noise floor."""
+
+    __tablename__ = "bench_baseline_runs"
+
+    baseline_seq: int = Field(
+        sa_type=_BIG,
+        primary_key=True,
+        sa_column_args=[ForeignKey("bench_baselines.seq", ondelete="CASCADE")],
+    )
+    run_seq: int = Field(
+        sa_type=_BIG,
+        primary_key=True,
+        sa_column_args=[ForeignKey("bench_runs.seq", ondelete="CASCADE")],
+    )
+
+
+class BenchComparison(SQLModel, table=True):
+    """A comparison as it was reported."""
+
+    __tablename__ = "bench_comparisons"
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    id: str = Field(unique=True)  # 12 hex digits
+    base: str  # as it was named
+    candidates: str  # JSON list, as they were named
+    suite: str
+    worst: str  # severity of the worst regression; empty: there is none
+    created_ns: int = Field(sa_type=_BIG, index=True)
+    report: str  # JSON, see docs/comparison.schema.json

@@ -18,6 +18,45 @@ CREATE TABLE audit (
 
 CREATE INDEX ix_audit_at_ns ON audit (at_ns);
 
+CREATE TABLE bench_answers (
+    id INTEGER NOT NULL,
+    cell_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    case_id VARCHAR NOT NULL,
+    attempt INTEGER NOT NULL,
+    category VARCHAR NOT NULL,
+    difficulty VARCHAR NOT NULL,
+    tool VARCHAR NOT NULL,
+    score FLOAT NOT NULL,
+    layer VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    form VARCHAR NOT NULL,
+    expected VARCHAR NOT NULL,
+    actual VARCHAR NOT NULL,
+    text VARCHAR NOT NULL,
+    PRIMARY KEY (id),
+    FOREIGN KEY(cell_id) REFERENCES bench_cells (id) ON DELETE CASCADE,
+    UNIQUE (cell_id, number)
+);
+
+CREATE TABLE bench_baseline_runs (
+    baseline_seq INTEGER NOT NULL,
+    run_seq INTEGER NOT NULL,
+    PRIMARY KEY (baseline_seq, run_seq),
+    FOREIGN KEY(baseline_seq) REFERENCES bench_baselines (seq) ON DELETE CASCADE,
+    FOREIGN KEY(run_seq) REFERENCES bench_runs (seq) ON DELETE CASCADE
+);
+
+CREATE TABLE bench_baselines (
+    seq INTEGER NOT NULL,
+    suite VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    machine VARCHAR NOT NULL,
+    set_ns INTEGER NOT NULL,
+    PRIMARY KEY (seq),
+    UNIQUE (suite, model, machine)
+);
+
 CREATE TABLE bench_cells (
     id INTEGER NOT NULL,
     run_seq INTEGER NOT NULL,
@@ -35,6 +74,21 @@ CREATE TABLE bench_cells (
     FOREIGN KEY(run_seq) REFERENCES bench_runs (seq) ON DELETE CASCADE,
     UNIQUE (run_seq, position)
 );
+
+CREATE TABLE bench_comparisons (
+    seq INTEGER NOT NULL,
+    id VARCHAR NOT NULL,
+    base VARCHAR NOT NULL,
+    candidates VARCHAR NOT NULL,
+    suite VARCHAR NOT NULL,
+    worst VARCHAR NOT NULL,
+    created_ns INTEGER NOT NULL,
+    report VARCHAR NOT NULL,
+    PRIMARY KEY (seq),
+    UNIQUE (id)
+);
+
+CREATE INDEX ix_bench_comparisons_created_ns ON bench_comparisons (created_ns);
 
 CREATE TABLE bench_metrics (
     id INTEGER NOT NULL,
@@ -66,10 +120,12 @@ CREATE TABLE bench_runs (
     environment VARCHAR NOT NULL,
     baseline BOOLEAN NOT NULL,
     started_ns INTEGER NOT NULL,
-    ended_ns INTEGER,
+    ended_ns INTEGER, series VARCHAR DEFAULT '' NOT NULL,
     PRIMARY KEY (seq),
     UNIQUE (id)
 );
+
+CREATE INDEX ix_bench_runs_series ON bench_runs (series);
 
 CREATE INDEX ix_bench_runs_started_ns ON bench_runs (started_ns);
 
@@ -255,5 +311,5 @@ CREATE TABLE telemetry_events (
 
 CREATE INDEX ix_telemetry_events_key ON telemetry_events ("key");
 
-INSERT INTO alembic_version VALUES ('0003');
+INSERT INTO alembic_version VALUES ('0004');
 

@@ -1,0 +1,1 @@
+"""The event bus: typed events over the streams of a Redis client."""

@@ -1,0 +1,1 @@
+"""Comparisons as text, JSON, Markdown, HTML and CSV: a file for each form."""

@@ -1,0 +1,1 @@
+"""Whether a model calls the right tools with the right arguments."""
