@@ -164,6 +164,8 @@ class Verified(NamedTuple):
     """Keys of values without their checksum, which are removed."""
     set_aside: bool
     """The database itself was damaged, and a new one was begun."""
+    last: int = 0
+    """Where the next check goes on; 0: all values were read."""
 
 
 class Cleaned(NamedTuple):

@@ -1,5 +1,6 @@
 """Care of the disk tier: what there is, whether it is what was stored, and what can go."""
 
+import math
 import os
 import sqlite3
 import time
@@ -49,15 +50,29 @@ def by_operation(disk: Disk) -> list[OperationStats]:
     return [OperationStats(*row) for row in found]
 
 
-def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verified:
-    """Read every value, and remove those that are not what was stored."""
+def verify(
+    disk: Disk,
+    progress: Callable[[int, int], object] | None,
+    after: int = 0,
+    seconds: float = math.inf,
+) -> Verified:
+    """Read every value, and remove those that are not what was stored.
+
+    Args:
+        disk: The tier.
+        progress: Told how many values were read, of how many.
+        after: Where an earlier check ended: its `last`. The pages of the database are looked at
+            when a check begins at 0, because that cannot be done in parts.
+        seconds: When to end, with at least some values read.
+    """
     checked = size = 0
     corrupt: list[str] = []
-    if not disk.read(_whole, True):
+    give_up = time.monotonic() + seconds
+    if not after and not disk.read(_whole, True):
         disk.begin_anew()
         return Verified(0, 0, (), True)
     total = disk.read(rows.totals, (0, 0))[0]
-    last = -1
+    last = after or -1  # an id may be 0
     while found := _after(disk, last):
         for number, key, value, checksum, its_size, file in found:
             last = number
@@ -73,6 +88,8 @@ def verify(disk: Disk, progress: Callable[[int, int], object] | None) -> Verifie
                 disk.evict_corrupt(key, checksum)
         if progress is not None:
             progress(checked, max(total, checked))
+        if time.monotonic() > give_up:
+            return Verified(checked, size, tuple(corrupt), False, last)
     disk.write((), _mend_totals, None)
     return Verified(checked, size, tuple(corrupt), False)
 
@@ -92,6 +109,33 @@ def clean(disk: Disk, now: int) -> Cleaned:
     files += flight.remove_left(disk.folder)
     disk.perform(lambda base: _give_back(base.connection), None)
     return Cleaned(expired, files, max(0, before - _on_disk(disk.folder)))
+
+
+def count_expired(disk: Disk, now: int) -> tuple[int, int]:
+    """How many entries `clean` would remove, and their bytes."""
+
+    def count(connection: sqlite3.Connection) -> tuple[int, int]:
+        found = connection.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM entries"
+            " WHERE expires_ns <= ? OR accessed_ns > ?",
+            (now, now + rows.AHEAD_NS),
+        ).fetchone()
+        return found[0], found[1]
+
+    return disk.read(count, (0, 0))
+
+
+def shrink(disk: Disk, max_entries: int, max_bytes: int, now: int) -> tuple[int, int]:
+    """Remove entries until the limits hold, which may have been lowered.
+
+    Returns:
+        How many, and their bytes.
+    """
+    removed = size = 0
+    while gone := disk.write((), lambda base: _evict(base, max_entries, max_bytes, now), []):
+        removed += len(gone)
+        size += sum(entry.size for entry in gone)
+    return removed, size
 
 
 def _whole(connection: sqlite3.Connection) -> bool:
@@ -146,6 +190,12 @@ def _expire(base: Database, now: int) -> int:
     gone = evict.remove_expired(base.connection, now, STEP, among=-1)
     base.dropped += [entry.file for entry in gone]
     return len(gone)
+
+
+def _evict(base: Database, max_entries: int, max_bytes: int, now: int) -> list[rows.Gone]:
+    expired, evicted = evict.evict(base.connection, max_entries, max_bytes, now)
+    base.dropped += [entry.file for entry in expired + evicted]
+    return expired + evicted
 
 
 def _forget(base: Database) -> None:
