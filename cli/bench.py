@@ -7,7 +7,7 @@ import shlex
 import signal
 import socket
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -317,9 +317,9 @@ def _command(text: str) -> tuple[str, ...]:
 
 
 def _found(home: Path, name: str) -> RunRecord:
-    from slipstream.storage import bench_names, database
+    from slipstream.storage import bench_names, results
 
-    with closing(database.connect(home)) as connection:
+    with results.opened(home) as connection:
         found = bench_names.resolve(connection, name)
     if found.state == "done":
         raise NotFoundError(f"Run {found.id} is complete; there is nothing to resume.")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipstream.cli import cache_warm
-from slipstream.storage import bench, database
+from slipstream.storage import bench, results
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking import prepare
 from slipstream.tasks.benchmarking.run import ID_BYTES
@@ -51,5 +50,5 @@ def measured(home: Path, before: RunRecord | None, asked: Mapping[str, Any]) -> 
 
 
 def _found(home: Path, identity: str) -> RunRecord | None:
-    with closing(database.connect(home)) as connection:
+    with results.opened(home) as connection:
         return bench.run(connection, identity)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import signal
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +24,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from slipstream.flows.result_storage import JsonSerializer
 from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
-from slipstream.storage import bench, bench_names, database, paths
+from slipstream.storage import bench, bench_names, paths, results
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError, UsageError
@@ -292,7 +291,7 @@ def begun(
     identity = parameters.run or flow_run.id.replace("-", "")[-ID:]
     if number:
         identity = hashlib.sha256(f"{identity}/{number}".encode()).hexdigest()[:ID]
-    with closing(database.connect(home)) as connection:
+    with results.opened(home) as connection:
         before = bench.run(connection, identity)
     asked = parameters.base_url.rstrip("/")
     if before and asked and asked != before.base_url:
@@ -304,18 +303,15 @@ def begun(
 
 def kept(home: Path, run: RunRecord, tag: str) -> None:
     """Give a run its tag; what is too old goes."""
-    with closing(database.connect(home)) as connection:
-        try:
-            if tag:
-                bench.add_tag(connection, run.id, tag)
-            bench.prune(connection, load().config.bench.keep_days)
-        except sqlite3.Error as error:
-            raise database.unusable(home / "outputs.db", error) from error
+    with results.opened(home) as connection:
+        if tag:
+            bench.add_tag(connection, run.id, tag)
+        bench.prune(connection, load().config.bench.keep_days)
 
 
 def report(home: Path, run: RunRecord) -> dict[str, Any]:
     """A run as data, with a row of figures for each cell, in ms and per second."""
-    with closing(database.connect(home)) as connection:
+    with results.opened(home) as connection:
         cells = bench.cells(connection, run.id)
         rows = [_row(connection, cell) for cell in cells]
     return {
@@ -329,7 +325,7 @@ def report(home: Path, run: RunRecord) -> dict[str, Any]:
     }
 
 
-def _row(connection: sqlite3.Connection, cell: CellRecord) -> dict[str, Any]:
+def _row(connection: results.Connection, cell: CellRecord) -> dict[str, Any]:
     found = {(m.name, m.statistic): m.value for m in bench.metrics(connection, cell.id)}
     row: dict[str, Any] = {"benchmark": cell.benchmark, "load": cell.label, "state": cell.state}
     for name, statistic in COLUMNS:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import sqlite3
 import time
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from slipstream.storage import bench, database
+from slipstream.storage import bench, results
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 from slipstream.tasks.benchmarking import clients as processes
@@ -144,15 +142,12 @@ async def measure(
         SlipError: It could not begin, another one is running, or results cannot be kept.
     """
     stop = cancelled or asyncio.Event()
-    with only_one(run.id), closing(database.connect(home)) as connection:
-        try:
-            return await _measure(connection, home, run, options, watcher, stop, limit, around)
-        except sqlite3.Error as error:
-            raise database.unusable(home / "outputs.db", error) from error
+    with only_one(run.id), results.opened(home) as connection:
+        return await _measure(connection, home, run, options, watcher, stop, limit, around)
 
 
 async def _measure(
-    connection: sqlite3.Connection,
+    connection: results.Connection,
     home: Path,
     run: RunRecord,
     options: Options,
@@ -277,7 +272,7 @@ async def _measure(
 
 
 def _measuring(
-    connection: sqlite3.Connection,
+    connection: results.Connection,
     record: CellRecord,
     cell: Cell,
     requests: Requests,
@@ -301,7 +296,7 @@ def _measuring(
 
 
 def _kept(
-    connection: sqlite3.Connection, record: CellRecord
+    connection: results.Connection, record: CellRecord
 ) -> tuple[frozenset[int], Callable[[Sample], None]]:
     """The numbers of a cell's measured requests, and what keeps another one."""
     known = frozenset(
@@ -330,7 +325,7 @@ def _record(cell: Cell, before: CellRecord | None, withheld: str) -> CellRecord:
 
 
 def _finish(
-    connection: sqlite3.Connection,
+    connection: results.Connection,
     run: RunRecord,
     record: CellRecord,
     cell: Cell,
