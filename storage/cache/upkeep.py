@@ -132,7 +132,8 @@ def shrink(disk: Disk, max_entries: int, max_bytes: int, now: int) -> tuple[int,
         How many, and their bytes.
     """
     removed = size = 0
-    while gone := disk.write((), lambda base: _evict(base, max_entries, max_bytes, now), []):
+    nothing: list[rows.Gone] = []
+    while gone := disk.write((), lambda base: _evict(base, max_entries, max_bytes, now), nothing):
         removed += len(gone)
         size += sum(entry.size for entry in gone)
     return removed, size
