@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 
 if TYPE_CHECKING:
     from slipstream.storage.bench import RunRecord
+    from slipstream.storage.results import Connection
 
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="latest, latest~1, baseline, a tag, a date, an id.")
@@ -50,25 +50,30 @@ def results(
     slip bench results
     slip bench results --suite throughput --json
     """
-    from slipstream.storage import bench
+    from slipstream.storage import bench, bench_baselines
     from slipstream.tasks.benchmarking.alone import under_way
 
     with _database() as connection:
         found = bench.runs(connection, limit, suite=suite, model=model)
+        baselines = {run for found in bench_baselines.all_(connection) for run in found.runs}
         tags = {run.id: bench.tags(connection, run.id) for run in found}
     if any(run.state == bench.RUNNING for run in found) and not under_way():
         found = [
             run._replace(state="cut off") if run.state == bench.RUNNING else run for run in found
         ]
     if json:
-        output.print_json([_plain(run) | {"tags": tags[run.id]} for run in found])
+        told = [
+            _plain(run) | {"tags": tags[run.id], "baseline": run.id in baselines} for run in found
+        ]
+        output.print_json(told)
         return 0
     rows = [
         (run.id, output.time_text(run.started_ns), run.suite, run.model, run.base_url, run.state,
-         " ".join([*(["baseline"] if run.baseline else []), *tags[run.id]]))
+         run.series, " ".join([*(["baseline"] if run.id in baselines else []), *tags[run.id]]))
         for run in found
     ]  # fmt: skip
-    output.print_table(("run", "when", "suite", "model", "server", "state", "tags"), rows)
+    headers = ("run", "when", "suite", "model", "server", "state", "series", "tags")
+    output.print_table(headers, rows)
     return 0
 
 
@@ -170,21 +175,27 @@ def delete(
 
 def tag(
     run: Annotated[str, typer.Argument(metavar="RUN", help="As for `slip bench show`.")],
-    name: Annotated[str, typer.Argument(metavar="TAG", help="`baseline` is kept for ever.")],
+    name: Annotated[
+        str, typer.Argument(metavar="TAG", help="`baseline`: `slip bench baseline set`.")
+    ],
     remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
 ) -> int:
     """Give a run a name; a name belongs to one run at a time.
 
     \b
-    slip bench tag latest baseline
     slip bench tag 3f2a v1.2
+    slip bench tag latest baseline
     """
-    from slipstream.storage import bench, bench_names
+    from slipstream.storage import bench, bench_baselines, bench_names
+    from slipstream.tasks.benchmarking import baselines
 
     with _database() as connection:
         found = bench_names.resolve(connection, run)
-        if name == bench_names.BASELINE:
-            bench.set_baseline(connection, found.id, not remove)
+        if name == bench_names.BASELINE and remove:
+            if not bench_baselines.remove(connection, baselines.key_of(found)):
+                raise NotFoundError(f"There is no baseline for run {found.id}.")
+        elif name == bench_names.BASELINE:
+            baselines.set_(connection, [found])
         elif not remove:
             bench_names.check_tag(name)
             bench.add_tag(connection, found.id, name)
@@ -197,17 +208,17 @@ def tag(
 
 def finished(home: Path, run: RunRecord, tag: str, *, json: bool) -> None:
     """Show a run that has just ended; what is too old goes."""
-    from slipstream.storage import bench, database
+    from slipstream.storage import bench, results
     from slipstream.storage.config.load import load
 
-    with closing(database.connect(home)) as connection:
+    with results.opened(home) as connection:
         if tag:
             bench.add_tag(connection, run.id, tag)
         bench.prune(connection, load().config.bench.keep_days)
         show_run(connection, run, json=json)
 
 
-def show_run(connection: sqlite3.Connection, run: RunRecord, *, json: bool) -> None:
+def show_run(connection: Connection, run: RunRecord, *, json: bool) -> None:
     """Print a run."""
     from slipstream.cli import bench_view
     from slipstream.storage import bench
@@ -233,7 +244,7 @@ def show_run(connection: sqlite3.Connection, run: RunRecord, *, json: bool) -> N
         output.warn(line)
 
 
-def show_without_outliers(connection: sqlite3.Connection, run: RunRecord) -> None:
+def show_without_outliers(connection: Connection, run: RunRecord) -> None:
     """Print what the figures of a run would be without outliers; what is stored stays."""
     from slipstream.cli import bench_view
     from slipstream.storage import bench
@@ -254,16 +265,10 @@ def show_without_outliers(connection: sqlite3.Connection, run: RunRecord) -> Non
     bench_view.table(rows)
 
 
-@contextmanager
-def _database() -> Iterator[sqlite3.Connection]:
-    from slipstream.storage import database
+def _database() -> AbstractContextManager[Connection]:
+    from slipstream.storage import results
 
-    home = paths.home()
-    with closing(database.connect(home)) as connection:
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            raise database.unusable(paths.database_path(), error) from error
+    return results.opened(paths.home())
 
 
 def _plain(run: RunRecord) -> dict[str, Any]:

@@ -32,7 +32,6 @@ class RunRecord(NamedTuple):
         digest: SHA-256 of all prompts in their order.
         state: running, done, cancelled, stopped, failed.
         reason: One sentence, where it is not done.
-        baseline: It is kept for ever, and others are compared with it.
         series: Runs that were repeated together share one, 12 hex digits; empty: none.
         started_ns: UTC, ns since 1970.
         ended_ns: None: it has not ended.
@@ -48,7 +47,6 @@ class RunRecord(NamedTuple):
     digest: str = ""
     state: str = RUNNING
     reason: str = ""
-    baseline: bool = False
     series: str = ""
     started_ns: int = 0
     ended_ns: int | None = None
@@ -154,6 +152,14 @@ def run(connection: sqlite3.Connection, identity: str) -> RunRecord | None:
     return _run(row) if row else None
 
 
+def series(connection: sqlite3.Connection, identity: str) -> list[RunRecord]:
+    """The runs of a series, oldest first."""
+    rows = connection.execute(
+        f"SELECT {_RUN} FROM bench_runs WHERE series = ? AND series <> '' ORDER BY seq", (identity,)
+    )
+    return [_run(row) for row in rows]
+
+
 def tags(connection: sqlite3.Connection, run: str) -> list[str]:
     """The tags of a run."""
     rows = connection.execute(
@@ -164,28 +170,27 @@ def tags(connection: sqlite3.Connection, run: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def add_tag(connection: sqlite3.Connection, run: str, name: str) -> None:
-    """Give a tag to a run, and take it from the one that had it."""
+def add_tag(connection: sqlite3.Connection, run: str, name: str, *, whole: bool = False) -> None:
+    """Give a tag to a run, and take it from the one that had it.
+
+    Args:
+        connection: To the database.
+        run: Its id.
+        name: The tag.
+        whole: It names the whole series of the run.
+    """
     with transaction(connection):
         connection.execute(
-            "INSERT INTO bench_tags (name, run_seq)"
-            " VALUES (?, (SELECT seq FROM bench_runs WHERE id = ?))"
-            " ON CONFLICT (name) DO UPDATE SET run_seq = excluded.run_seq",
-            (printable(name), run),
+            "INSERT INTO bench_tags (name, run_seq, whole)"
+            " VALUES (?, (SELECT seq FROM bench_runs WHERE id = ?), ?)"
+            " ON CONFLICT (name) DO UPDATE SET run_seq = excluded.run_seq, whole = excluded.whole",
+            (printable(name), run, whole),
         )
 
 
 def remove_tag(connection: sqlite3.Connection, name: str) -> bool:
     """Take a tag away; whether there was one."""
     return connection.execute("DELETE FROM bench_tags WHERE name = ?", (name,)).rowcount > 0
-
-
-def set_baseline(connection: sqlite3.Connection, run: str, baseline: bool) -> None:
-    """Make a run the baseline, instead of the one that was, or no longer."""
-    with transaction(connection):
-        if baseline:
-            connection.execute("UPDATE bench_runs SET baseline = 0")
-        connection.execute("UPDATE bench_runs SET baseline = ? WHERE id = ?", (baseline, run))
 
 
 def save_cell(connection: sqlite3.Connection, run: str, cell: CellRecord) -> CellRecord:
@@ -280,32 +285,46 @@ def metrics(connection: sqlite3.Connection, cell: int) -> list[MetricRow]:
 
 
 def delete(connection: sqlite3.Connection, run: str) -> None:
-    """Remove a run with all that belongs to it."""
+    """Remove a run with all that belongs to it, and a baseline of which it was the last run."""
     with transaction(connection):
         connection.execute("DELETE FROM bench_runs WHERE id = ?", (run,))
+        connection.execute(
+            "DELETE FROM bench_baselines"
+            " WHERE seq NOT IN (SELECT baseline_seq FROM bench_baseline_runs)"
+        )
         audit.record(connection, "bench delete", run)
 
 
-def prune(connection: sqlite3.Connection, days: int, now_ns: int | None = None) -> list[str]:
-    """Remove runs that are older; baselines, tagged ones and those that run stay.
+def prune(
+    connection: sqlite3.Connection,
+    days: int,
+    now_ns: int | None = None,
+    *,
+    dry_run: bool = False,
+) -> list[str]:
+    """Remove runs that are older; those of baselines, tagged ones and those that run stay.
+
+    A tag of a series keeps all its runs.
 
     Returns:
         Their ids.
     """
     before = (time.time_ns() if now_ns is None else now_ns) - days * DAY_NS
     rows = connection.execute(
-        "SELECT id FROM bench_runs WHERE started_ns < ? AND NOT baseline AND state <> ?"
-        " AND seq NOT IN (SELECT run_seq FROM bench_tags)",
+        "SELECT id FROM bench_runs WHERE started_ns < ? AND state <> ?"
+        " AND seq NOT IN (SELECT run_seq FROM bench_baseline_runs)"
+        " AND seq NOT IN (SELECT run_seq FROM bench_tags)"
+        " AND series NOT IN (SELECT r.series FROM bench_runs r"
+        " JOIN bench_tags t ON t.run_seq = r.seq WHERE t.whole AND r.series <> '')",
         (before, RUNNING),
     ).fetchall()
-    for (run,) in rows:
+    for (run,) in () if dry_run else rows:
         delete(connection, run)
     return [run for (run,) in rows]
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
-    found = RunRecord(*row)
-    return found._replace(environment=json.loads(row[6]), baseline=bool(found.baseline))
+    return RunRecord(*row)._replace(environment=json.loads(row[6]))
 
 
 def _marks(count: int) -> str:

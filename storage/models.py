@@ -202,7 +202,6 @@ class BenchRun(SQLModel, table=True):
     state: str  # running, done, cancelled, stopped, failed
     reason: str  # one sentence, where it is not done
     environment: str  # JSON object
-    baseline: bool
     series: str = Field(index=True)  # runs that were repeated together share one; empty: none
     started_ns: int = Field(sa_type=_BIG, index=True)
     ended_ns: int | None = Field(default=None, sa_type=_BIG)
@@ -217,6 +216,7 @@ class BenchTag(SQLModel, table=True):
     run_seq: int = Field(
         sa_type=_BIG, index=True, sa_column_args=[ForeignKey("bench_runs.seq", ondelete="CASCADE")]
     )
+    whole: bool  # it names the whole series of its run
 
 
 class BenchCell(SQLModel, table=True):

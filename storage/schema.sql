@@ -118,7 +118,6 @@ CREATE TABLE bench_runs (
     state VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,
     environment VARCHAR NOT NULL,
-    baseline BOOLEAN NOT NULL,
     started_ns INTEGER NOT NULL,
     ended_ns INTEGER, series VARCHAR DEFAULT '' NOT NULL,
     PRIMARY KEY (seq),
@@ -162,7 +161,7 @@ CREATE TABLE bench_samples (
 
 CREATE TABLE bench_tags (
     name VARCHAR NOT NULL,
-    run_seq INTEGER NOT NULL,
+    run_seq INTEGER NOT NULL, whole BOOLEAN DEFAULT 0 NOT NULL,
     PRIMARY KEY (name),
     FOREIGN KEY(run_seq) REFERENCES bench_runs (seq) ON DELETE CASCADE
 );

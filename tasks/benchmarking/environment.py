@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +19,7 @@ from slipstream.tasks.benchmarking.model import clock
 CLIENTS = ("slipstream", "openai", "httpx2", "aiohttp", "uvloop", "numpy")
 LOOKS = 2000  # at the clock
 COMMAND_SECONDS = 2.0
+GIB = 2**30
 
 
 def machine() -> dict[str, Any]:
@@ -30,6 +34,26 @@ def machine() -> dict[str, Any]:
         "clients": versions(),
         "clock": clock_quality(),
     }
+
+
+def fingerprint(about: Mapping[str, Any]) -> str:
+    """A digest of the hardware and the kind of system: what two runs need in common.
+
+    Args:
+        about: What `machine` told, as it was kept with a run. Versions are not in it: an update is
+            something to compare. Memory is taken in GiB, since a kernel keeps some for itself.
+
+    Returns:
+        12 hex digits.
+    """
+    named = [
+        about.get("cpu"),
+        about.get("cores"),
+        round((about.get("memory_bytes") or 0) / GIB),
+        about.get("gpu") or [],
+        str(about.get("system") or "").partition("-")[0],
+    ]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:12]
 
 
 def versions() -> dict[str, str]:

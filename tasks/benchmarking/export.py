@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,15 +12,17 @@ from slipstream.storage import bench
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord, SampleRow
 from slipstream.storage.database import transaction
 from slipstream.storage.errors import UsageError
+from slipstream.storage.results import Connection
 from slipstream.tasks.benchmarking import keep
 
-FORMAT = 1
-"""Of the JSON. 1: run, cells, each with its metrics and samples; times in ns, packed as lists."""
+FORMAT = 2
+"""Of the JSON. 1: run, cells, each with its metrics and samples; times in ns, packed as lists.
+2: a run has its series, and no longer says whether it is the baseline."""
 
 ARRAYS = ("chunk_ns", "chunk_tokens")
 
 
-def to_json(connection: sqlite3.Connection, run: RunRecord, *, samples: bool = True) -> Any:
+def to_json(connection: Connection, run: RunRecord, *, samples: bool = True) -> Any:
     """A run with all that belongs to it, as JSON values.
 
     Args:
@@ -42,7 +43,7 @@ def to_json(connection: sqlite3.Connection, run: RunRecord, *, samples: bool = T
     return {"format": FORMAT, "run": whole, "tags": tags, "cells": found}
 
 
-def samples_csv(connection: sqlite3.Connection, run: RunRecord) -> Iterator[str]:
+def samples_csv(connection: Connection, run: RunRecord) -> Iterator[str]:
     """Each request as a line; the moments of its chunks are joined by spaces."""
     yield _line(["benchmark", "cell", *SampleRow._fields])
     for cell in bench.cells(connection, run.id):
@@ -53,7 +54,7 @@ def samples_csv(connection: sqlite3.Connection, run: RunRecord) -> Iterator[str]
             yield _line([cell.benchmark, cell.label, *told.values()])
 
 
-def metrics_csv(connection: sqlite3.Connection, run: RunRecord) -> Iterator[str]:
+def metrics_csv(connection: Connection, run: RunRecord) -> Iterator[str]:
     """Each figure as a line."""
     yield _line(["benchmark", "cell", "withheld", *MetricRow._fields])
     for cell in bench.cells(connection, run.id):
@@ -61,7 +62,7 @@ def metrics_csv(connection: sqlite3.Connection, run: RunRecord) -> Iterator[str]
             yield _line([cell.benchmark, cell.label, cell.withheld, *row])
 
 
-def from_json(connection: sqlite3.Connection, text: str, where: str) -> RunRecord:
+def from_json(connection: Connection, text: str, where: str) -> RunRecord:
     """Store a run that was exported; all of it or nothing.
 
     Args:
@@ -77,6 +78,7 @@ def from_json(connection: sqlite3.Connection, text: str, where: str) -> RunRecor
         if value["format"] > FORMAT:
             raise UsageError(f"{where} was exported by a newer Slipstream; install that.")
         told = value["run"] | {"suite_json": json.dumps(value["run"]["suite_json"])}
+        told.pop("baseline", None)  # of format 1
         run = RunRecord(**told)
         cells = [_cell(cell) for cell in value["cells"]]
         tags = [str(tag) for tag in value["tags"]]
@@ -86,7 +88,7 @@ def from_json(connection: sqlite3.Connection, text: str, where: str) -> RunRecor
         ) from error
     if bench.run(connection, run.id):
         raise UsageError(f"Run {run.id} is stored already; delete it first to import it again.")
-    bench.save_run(connection, run._replace(baseline=False))
+    bench.save_run(connection, run)
     try:
         for record, metrics, samples in cells:
             stored = bench.save_cell(connection, run.id, record)

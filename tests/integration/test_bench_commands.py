@@ -105,9 +105,9 @@ def test_runs_are_listed_tagged_and_deleted(here: Here, server: Simulated) -> No
     (row,) = table(here("bench", "results").stdout)
     assert (row["run"], row["suite"], row["tags"]) == (identity, "smoke", "baseline v1")
     (told,) = json.loads(here("bench", "results", "--json").stdout)
-    assert (told["id"], told["tags"]) == (identity, ["v1"])
+    assert (told["id"], told["tags"], told["baseline"]) == (identity, ["v1"], True)
     assert here("bench", "results", "-m", "other").stdout.count("\n") == 1
-    assert json.loads(here("bench", "show", "v1", "--json").stdout)["run"]["baseline"] is True
+    assert json.loads(here("bench", "show", "baseline", "--json").stdout)["run"]["id"] == identity
     assert here("bench", "tag", "v1", "baseline", "--remove").returncode == 0
     assert here("bench", "show", "baseline").returncode == 4
     assert here("bench", "tag", "latest", "v2", "--remove").returncode == 4

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from slipstream.storage import audit, bench, bench_names
+from slipstream.storage import audit, bench, bench_baselines, bench_names
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord, SampleRow
+from slipstream.storage.bench_baselines import Key
 from slipstream.storage.database import connect
 from slipstream.storage.errors import AmbiguousError, NotFoundError, UsageError
 
@@ -113,28 +114,22 @@ def test_old_runs_go_and_baselines_tagged_and_running_ones_stay(
     saved(connection, *ids, state="done", started_ns=now - 91 * bench.DAY_NS)
     saved(connection, "aa3", started_ns=0)
     saved(connection, "aa4", state="done", started_ns=now)
-    bench.set_baseline(connection, "aa1", True)
+    bench_baselines.set_(connection, Key("smoke", "m", "here"), ["aa1"])
     bench.add_tag(connection, "aa2", "v1")
     assert bench.prune(connection, 90) == ["aa0"]
     assert {run.id for run in bench.runs(connection)} == {"aa1", "aa2", "aa3", "aa4"}
 
 
-def test_a_tag_and_the_baseline_belong_to_one_run_at_a_time(
-    connection: sqlite3.Connection,
-) -> None:
+def test_a_tag_belongs_to_one_run_at_a_time(connection: sqlite3.Connection) -> None:
     saved(connection, "aa0", "aa1")
     for run in ("aa0", "aa1"):
         bench.add_tag(connection, run, "v1")
-        bench.set_baseline(connection, run, True)
     assert (bench.tags(connection, "aa0"), bench.tags(connection, "aa1")) == ([], ["v1"])
-    assert bench_names.resolve(connection, "baseline").id == "aa1"
     assert bench_names.resolve(connection, "v1").id == "aa1"
-    bench.set_baseline(connection, "aa1", False)
     assert bench.remove_tag(connection, "v1")
     assert not bench.remove_tag(connection, "v1")
-    for name in ("baseline", "v1"):
-        with pytest.raises(NotFoundError):
-            bench_names.resolve(connection, name)
+    with pytest.raises(NotFoundError):
+        bench_names.resolve(connection, "v1")
 
 
 def test_runs_are_found_by_every_name_they_have(connection: sqlite3.Connection) -> None:
