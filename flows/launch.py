@@ -13,13 +13,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from slipstream.flows import environment
+from slipstream.flows import environment, server
 from slipstream.storage.paths import home
 
 
 def has_server() -> bool:
-    """Whether a server is set; without one a run starts a temporary one, which takes a while."""
-    return bool(os.environ.get("PREFECT_API_URL"))
+    """Whether a server is set or up; else a run starts a temporary one, which takes a while."""
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    up = server.running(home())
+    return up is not None and up.healthy
 
 
 def run_warm(parameters: Mapping[str, Any]) -> dict[str, Any]:
