@@ -10,7 +10,8 @@ class Expected(NamedTuple):
 
     Attributes:
         name: Of the tool.
-        arguments: For each argument all values that are right.
+        arguments: For each argument all values that are right; see `values` for what may stand in
+            them.
         optional: Arguments that may as well be left out.
     """
 
@@ -24,18 +25,24 @@ class Rules(NamedTuple):
 
     Attributes:
         extra: What arguments beyond the expected ones mean: `forbid` (wrong), `defaults` (right
-            where they say what is the default anyway), `allow`.
+            where they say what is the schema's default, which may be left out as well), `allow`.
         paths: Arguments that are paths: `./a` is `a`.
         unordered: Arguments that are sets: the order of their items does not matter.
-        fold: Arguments whose case, white space and punctuation do not matter.
+        fold: Arguments whose case, spaces and `,./-_*^` do not matter.
+        exact: Arguments where `1.0` is not `1` and `"1"` never is.
         in_order: Whether several calls must come in the order of the expected ones.
+        any_call: A call of anything is right, and the answers are not looked at.
+
+    An argument is named by its name, or as `tool.argument` where tools differ.
     """
 
     extra: str = "defaults"
     paths: frozenset[str] = frozenset()
     unordered: frozenset[str] = frozenset()
     fold: frozenset[str] = frozenset()
+    exact: frozenset[str] = frozenset()
     in_order: bool = False
+    any_call: bool = False
 
 
 class Case(NamedTuple):
