@@ -41,7 +41,7 @@ DESCRIPTIONS = {
     "retention.days": "Full logs older than this many days are pruned.",
     "retention.max_bytes": "Oldest logs are pruned when all take more than this, in bytes.",
     "storage": "Where results are kept besides the data folder.",
-    "storage.database_url": "SQLAlchemy URL of the results (`postgresql+psycopg://…`); empty: a "
+    "storage.database_url": "PostgreSQL for the results (`postgresql://user@host/db`); empty: a "
     "SQLite file in the data folder.",
     "storage.redis_url": "Redis for events and locks between hosts (`redis://…`); empty: within "
     "the process.",
@@ -74,6 +74,8 @@ DESCRIPTIONS = {
     "bench.api_key_variable": "The environment variable that holds the server's key.",
     "bench.suite": "The suite that is run when a command names none.",
     "bench.keep_days": "Results older than this many days go; baselines stay.",
+    "bench.threshold_percent": "Smallest change of a figure that matters, in percent of the base.",
+    "bench.fail_on": "The least severe regression with which a comparison exits with status 3.",
     "log": "The program's own log, in the data folder.",
     "log.level": "The least that is logged.",
     "patterns": "Patterns of your own: what makes a line a finding.",
@@ -95,7 +97,7 @@ REFUSED_IF_WRONG = ("storage.database_url", "storage.redis_url")
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?\s*", re.IGNORECASE)
 _SIZE_SCHEMA = r"^\s*[0-9]+(\.[0-9]+)?\s*[kKmMgGtT]?([iI]?[bB])?\s*$"  # the same, for editors
 _URLS = {
-    "storage.database_url": (re.compile(r"(sqlite|postgresql)(\+\w+)?://"), "postgresql://host/db"),
+    "storage.database_url": (re.compile(r"postgresql(\+\w+)?://"), "postgresql://host/db"),
     "storage.redis_url": (re.compile(r"(rediss?|unix)://"), "redis://localhost:6379/0"),
     "embeddings.base_url": (re.compile(r"https?://"), "http://127.0.0.1:8000/v1"),
     "bench.base_url": (re.compile(r"https?://"), "http://127.0.0.1:8000/v1"),

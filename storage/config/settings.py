@@ -13,6 +13,7 @@ GIB = 1024**3
 
 Mode: TypeAlias = Literal["local-only", "burst", "air-gapped"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+FailOn: TypeAlias = Literal["minor", "moderate", "major", "critical", "never"]
 SeverityName: TypeAlias = Literal["fatal", "error", "warning", "info"]
 Number: TypeAlias = int | float
 
@@ -101,13 +102,15 @@ class Telemetry(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """The model server that is measured when a command names none, and how long results stay."""
+    """The model server that is measured when a command names none, and what becomes of results."""
 
     base_url: str = ""
     model: str = ""
     api_key_variable: str = "OPENAI_API_KEY"
     suite: str = "smoke"
     keep_days: int = 90
+    threshold_percent: float = 5.0
+    fail_on: FailOn = "minor"
 
 
 class Log(NamedTuple):
@@ -178,6 +181,7 @@ BOUNDS: dict[str, tuple[Number, Number]] = {
     "telemetry.hour_days": (1, 36_500),
     "telemetry.day_days": (1, 36_500),
     "bench.keep_days": (1, 36_500),
+    "bench.threshold_percent": (0.1, 1000.0),
 }
 
 # Named groups that a user's pattern may have.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -70,7 +70,7 @@ def keys(of: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in of.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from keys(field.annotation, f"{prefix}{name}.")
-        elif get_origin(field.annotation) is None or name in ("mode", "level"):
+        elif get_origin(field.annotation) in (None, Literal):
             yield f"{prefix}{name}"
 
 
