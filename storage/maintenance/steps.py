@@ -126,13 +126,17 @@ def attempt(name: str, step: Step, settings: Settings) -> Done:
     """Do a step."""
     try:
         return Done(name, step(settings))
-    except SlipError as error:
-        return Done(name, None, str(error))
-    except sqlite3.Error as error:
-        sentence = str(database.unusable(settings.home / "outputs.db", error))
-        return Done(name, None, sentence)
-    except OSError as error:
-        return Done(name, None, f"{error.filename or name}: {error.strerror or error}.")
+    except (SlipError, sqlite3.Error, OSError) as error:
+        return Done(name, None, reason(error))
+
+
+def reason(error: Exception) -> str:
+    """Why a step failed, as a sentence."""
+    if isinstance(error, SlipError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror or error}."
+    return f"{error or type(error).__name__}."
 
 
 def record(settings: Settings, level: Level, done: Sequence[Done]) -> None:

@@ -1,0 +1,69 @@
+"""`slip maintain`: takes care of all stores, and says what went."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from slipstream.cli import output
+from slipstream.storage import paths
+from slipstream.storage.config.load import load
+
+JSON_VERSION = 1
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command."""
+    root.command("maintain")(maintain)
+
+
+def maintain(
+    full: Annotated[bool, typer.Option("--full", help="Check what stays, too.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Remove what is too old or belongs to nothing, and with --full check what stays.
+
+    What may go says the configuration. It can be interrupted at any moment.
+
+    \b
+    slip maintain --dry-run
+    slip maintain --full
+    """
+    from slipstream.storage.maintenance import steps
+    from slipstream.storage.maintenance.model import Level, Outcome, Settings
+
+    loaded = load()
+    for problem in loaded.problems:
+        output.warn(problem)
+    level: Level = "full" if full else "light"
+    settings = Settings(paths.home(), loaded.config, dry_run)
+    done = []
+    for each in steps.perform(level, settings):
+        done.append(each)
+        if each.trouble:
+            output.warn(f"{each.step}: {each.trouble}")
+    if not dry_run:
+        steps.record(settings, level, done)
+    status = 1 if any(each.trouble for each in done) else 0
+    if as_json:
+        told = [
+            {"step": each.step, "error": each.error} | (each.outcome or Outcome())._asdict()
+            for each in done
+        ]
+        output.print_json(
+            {"version": JSON_VERSION, "level": level, "dry_run": dry_run, "steps": told}
+        )
+        return status
+    rows = []
+    for each in done:
+        outcome = each.outcome or Outcome(note="failed")
+        freed = output.bytes_text(outcome.freed) if outcome.freed else ""
+        rows.append((each.step, outcome.removed, freed, outcome.note))
+    output.print_table(
+        ("step", "would go" if dry_run else "removed", "freed", "what"), rows, right="removed freed"
+    )
+    return status
