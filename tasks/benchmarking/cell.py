@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from slipstream.tasks.benchmarking import load, metrics, sample, statistics
+from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.arrivals import offsets
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
@@ -83,7 +84,7 @@ class Measuring:
         cell: Cell,
         requests: Requests,
         builder: Builder,
-        keep: Callable[[Sample], None],
+        keep: Callable[[Sample, Answer], None],
         *,
         session: int = 0,
         known: frozenset[int] = frozenset(),
@@ -97,7 +98,7 @@ class Measuring:
             cell: What is measured.
             requests: Makes its requests.
             builder: Builds them.
-            keep: Is given every sample that counts, once.
+            keep: Is given every sample that counts, once, with what the answer says.
             session: Which stretch of a resumed run this is.
             known: Numbers of the measured requests that are there already.
             counter: Counts tokens out where the server does not.
@@ -127,7 +128,7 @@ class Measuring:
                 for place in range(self.size)
             ]
         self.done = self.failed = self.hopeless = 0
-        self.cut: list[Sample] = []
+        self.cut: list[tuple[Sample, Answer]] = []
         self.seen: list[float] = []  # the value of each request of the metric that decides
         self.next_look = LEAST
         self.reason = ""
@@ -178,7 +179,7 @@ class Measuring:
         if end == "time":
             self.reason = f"The limit of {self.cell.benchmark.limit_s:g} s was reached."
             for cut in self.cut:  # they are known to take longer than what was left
-                self.keep(cut)
+                self.keep(*cut)
         elif self.hopeless >= HOPELESS:
             end = "hopeless"
         elif end == "cancelled":
@@ -210,12 +211,12 @@ class Measuring:
     def _receive(self, exchange: Exchange) -> bool:
         """Keep what came; whether more is wanted."""
         spec = self.waiting.pop(exchange.key)
-        made, _ = sample.make(exchange, spec, self.counter)
+        made, said = sample.make(exchange, spec, self.counter)
         made = made._replace(session=self.session, intended_ns=self.begun_ns or made.intended_ns)
         if made.fault is Fault.CUT_OFF and made.phase is Phase.MEASURED:
-            self.cut.append(made)
+            self.cut.append((made, said))
             return True
-        self.keep(made)
+        self.keep(made, said)
         if made.fault and MEANINGS[made.fault].stops:
             self.hopeless += 1
             if self.hopeless >= HOPELESS:

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     RATE_LIMITED = "rate_limited"
     LOADING = "loading"
     REJECTED = "rejected"
+    NO_TOOLS = "no_tools"
     SERVER_ERROR = "server_error"
     ERROR_IN_STREAM = "error_in_stream"
     EMPTY = "empty"
@@ -108,6 +109,12 @@ MEANINGS = {
     Fault.LOADING: Meaning("The server is not ready yet (503); wait until its model is loaded."),
     Fault.REJECTED: Meaning(
         "The server rejects the request as wrong; its own words say what it does not take."
+    ),
+    Fault.NO_TOOLS: Meaning(
+        "The server takes no requests with tools; start it with tool calls switched on (vLLM: "
+        "--enable-auto-tool-choice --tool-call-parser NAME; llama.cpp: --jinja), or choose a model "
+        "that calls tools.",
+        stops=True,
     ),
     Fault.SERVER_ERROR: Meaning("The server failed (5xx); its own log says why."),
     Fault.ERROR_IN_STREAM: Meaning(

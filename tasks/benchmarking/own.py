@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking import custom
+from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.cell import Ended, Progress
 from slipstream.tasks.benchmarking.model import Phase, Sample
 from slipstream.tasks.benchmarking.requests import Requests
@@ -84,7 +85,10 @@ class Own:
                 ) from error
 
     async def measure(
-        self, save: Callable[[Sample], None], known: int, progress: Callable[[Progress], None]
+        self,
+        save: Callable[[Sample, Answer], None],
+        known: int,
+        progress: Callable[[Progress], None],
     ) -> Ended:
         """Have it measure by itself.
 
@@ -102,7 +106,7 @@ class Own:
         def take(value: dict[str, Any]) -> bool:
             nonlocal done, failed
             made = custom.sample(value, known + done, self._benchmark.entry)
-            save(made)
+            save(made, Answer())
             done += 1
             failed += not made.good
             progress(Progress(known + done, wanted, failed, made))

@@ -46,7 +46,7 @@ class Requests:
             server: What it is measured on.
             prompts: Makes the texts.
             overhead: Tokens that the server's chat template adds to them.
-            given: Arguments of the user's own requests, taken in turn; empty: they are made.
+            given: Arguments of requests that are not made here, taken in turn; empty: all are.
         """
         self._overhead = overhead
         self._given = given
@@ -66,7 +66,7 @@ class Requests:
         }
         if benchmark.tools and chat:
             self._fixed["tools"] = [tool(*described) for described in TOOLS]
-        elif server.name in FULL_LENGTH:
+        elif server.name in FULL_LENGTH and not benchmark.cases:
             self._fixed["extra_body"] = {"ignore_eos": True}
 
     def make(self, phase: Phase, number: int) -> RequestSpec:

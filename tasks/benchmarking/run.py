@@ -7,22 +7,25 @@ import json
 import secrets
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from slipstream.storage import bench, results
+from slipstream.storage import bench, bench_answers, results
 from slipstream.storage.bench import CellRecord, RunRecord
+from slipstream.storage.database import transaction
 from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 from slipstream.tasks.benchmarking import clients as processes
 from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.alone import only_one
+from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
+from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.memory import Memory
-from slipstream.tasks.benchmarking.model import Metric, Sample, Source, Waits
+from slipstream.tasks.benchmarking.model import Metric, Phase, Sample, Source, Waits
 from slipstream.tasks.benchmarking.own import Own
 from slipstream.tasks.benchmarking.prompts import Prompts, from_file
 from slipstream.tasks.benchmarking.requests import Requests
@@ -30,6 +33,9 @@ from slipstream.tasks.benchmarking.sample import Counter
 from slipstream.tasks.benchmarking.start import CannotUnload, Command, unload
 from slipstream.tasks.benchmarking.suite import Cell, Suite
 from slipstream.tasks.benchmarking.target import Server, Target
+from slipstream.tasks.benchmarking.tools import measure as tools
+from slipstream.tasks.benchmarking.tools import scores
+from slipstream.tasks.benchmarking.tools.measure import Asked
 
 if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.build import Builder
@@ -86,7 +92,7 @@ Limit: TypeAlias = Callable[[Cell, Clients], Awaitable[str]]
 Attempt: TypeAlias = Callable[[], Awaitable[Ended]]
 Around: TypeAlias = Callable[[Cell, str, Attempt], Awaitable[Ended]]
 """Is given a cell, the model and what measures the cell, going on where it ended before."""
-SOUND = frozenset({"error_rate", "dispatch_lag", "ready", *metrics.COUNTS})
+SOUND = frozenset({"error_rate", "dispatch_lag", "ready", *metrics.COUNTS, *scores.NAMES})
 """Metrics that are sound whatever the client can time."""
 
 
@@ -161,6 +167,7 @@ async def _measure(
         raise UsageError(
             f"Run {run.id} runs code of its suite and is not resumed; run the suite's file anew."
         )
+    asked = {b.name: tools.asked(b) for b in suite.benchmarks if b.cases}
     command = None
     if options.server_command:
         command = Command(options.server_command, options.target, home)
@@ -213,7 +220,10 @@ async def _measure(
         async def attempt(cell: Cell) -> Ended:
             withheld = "" if cell.benchmark.gives == "samples" else await able(cell)
             overhead = await asyncio.to_thread(_overhead, options, server, cell)
-            record = _record(cell, known.get(cell.position), withheld)
+            judging = asked.get(cell.benchmark.name)
+            if judging:
+                cell = judging.planned(cell)
+            record = _record(cell, known.get(cell.position), withheld, judging)
             record = bench.save_cell(connection, run.id, record)
             watcher.begun(cell, len(todo))
             pid = options.server_pid or (command.pid if command and not cell.benchmark.cold else 0)
@@ -222,15 +232,20 @@ async def _measure(
             own = Own(suite, cell, options.target.base_url, server.model, stop)
             try:
                 if cell.benchmark.gives == "samples":
-                    numbers, save = _kept(connection, record)
+                    numbers, save = _kept(connection, record, None)
                     ended = await own.measure(save, len(numbers), watcher.progress)
                 else:
-                    given = await own.requests() if cell.benchmark.entry else ()
+                    given: Sequence[Mapping[str, Any]] = ()
+                    if judging:
+                        given = judging.requests(server)
+                    elif cell.benchmark.entry:
+                        given = await own.requests()
                     requests = Requests(suite, cell, server, prompts, overhead, given)
-                    own.check(builder, requests, len(given))
+                    if cell.benchmark.entry:
+                        own.check(builder, requests, len(given))
                     measuring = _measuring(
                         connection, record, cell, requests, builder, local, watcher,
-                        renew if cell.benchmark.cold else None,
+                        renew if cell.benchmark.cold else None, judging,
                     )  # fmt: skip
                     ended = await measuring.run(started, stop)
             except SlipError as error:
@@ -250,6 +265,8 @@ async def _measure(
                 continue
             work = partial(attempt, cell)
             ended = await (around(cell, run.model, work) if around else work())
+            if ended.fault is Fault.NO_TOOLS:
+                continue  # benchmarks without tools may fare better
             if ended.end in ("cancelled", "hopeless"):
                 state, reason = ("cancelled", "It was cancelled.")
                 if ended.end == "hopeless":
@@ -280,8 +297,9 @@ def _measuring(
     local: Counter | None,
     watcher: Watcher,
     renew: Callable[[], Awaitable[int]] | None,
+    judging: Asked | None,
 ) -> Measuring:
-    known, save = _kept(connection, record)
+    known, save = _kept(connection, record, judging)
     return Measuring(
         cell,
         requests,
@@ -296,20 +314,34 @@ def _measuring(
 
 
 def _kept(
-    connection: results.Connection, record: CellRecord
-) -> tuple[frozenset[int], Callable[[Sample], None]]:
-    """The numbers of a cell's measured requests, and what keeps another one."""
+    connection: results.Connection, record: CellRecord, judging: Asked | None
+) -> tuple[frozenset[int], Callable[[Sample, Answer], None]]:
+    """The numbers of a cell's measured requests, and what keeps another one, judged."""
     known = frozenset(
         row.number for row in bench.samples(connection, record.id) if row.phase == "measured"
     )
 
-    def save(made: Sample) -> None:
-        bench.add_sample(connection, record.id, keep.to_row(made))
+    def save(made: Sample, said: Answer) -> None:
+        if judging is None or made.phase is not Phase.MEASURED:
+            bench.add_sample(connection, record.id, keep.to_row(made))
+            return
+        judged = judging.judged(made, said)
+        with transaction(connection):
+            bench.add_sample(connection, record.id, keep.to_row(made))
+            bench_answers.add(connection, record.id, judged)
 
     return known, save
 
 
-def _record(cell: Cell, before: CellRecord | None, withheld: str) -> CellRecord:
+def _record(
+    cell: Cell, before: CellRecord | None, withheld: str, judging: Asked | None
+) -> CellRecord:
+    digest = {"cases_digest": judging.digest} if judging else {}
+    if before and before.settings.get("cases_digest") != digest.get("cases_digest"):
+        raise UsageError(
+            f"The cases {cell.benchmark.cases} are not those that the run began with; put them "
+            "back, or run them anew."
+        )
     return CellRecord(
         id=0,
         position=cell.position,
@@ -317,7 +349,8 @@ def _record(cell: Cell, before: CellRecord | None, withheld: str) -> CellRecord:
         family=cell.benchmark.family,
         label=cell.label,
         settings=json.loads(cell.benchmark.model_dump_json())
-        | {"prompt_tokens": cell.prompt_tokens, "concurrency": cell.slots, "rate": cell.rate},
+        | {"prompt_tokens": cell.prompt_tokens, "concurrency": cell.slots, "rate": cell.rate}
+        | digest,
         withheld=withheld,
         sessions=before.sessions + 1 if before else 1,
         seconds=before.seconds if before else 0.0,
@@ -338,6 +371,7 @@ def _finish(
     found = metrics.compute(samples, objectives, run.seed)
     family = "cold" if cell.benchmark.cold else cell.benchmark.family
     found += metrics.of_family(samples, family, cell.slots)
+    found += scores.metrics(bench_answers.answers(connection, record.id), cell.benchmark.repeats)
     if family == "cold":  # the server's delay, not the client's: `ready` and `first_token`
         found = [m for m in found if m.name != "dispatch_lag" and "_scheduled" not in m.name]
     if record.withheld:

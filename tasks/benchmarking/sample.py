@@ -24,6 +24,12 @@ _NO_MODEL = re.compile(
     r"|(unknown|invalid|no such|not find|not found).{0,20}?model",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_TOOLS = re.compile(
+    r"\b(tool|function)\w*.{0,40}?\b(requires?|(not|un)[ -]?supported|not (enabled|allowed))\b"
+    r"|(not|n't) support\w* .{0,20}?\b(tool|function)",
+    re.IGNORECASE,
+)
+"""As vLLM, llama.cpp and Ollama say that they, or the model, do not call tools."""
 _PAGE = re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE)
 _BY_STATUS = {
     401: Fault.WRONG_KEY,
@@ -135,7 +141,11 @@ def _fault(exchange: Exchange, answer: Answer, spec: RequestSpec) -> tuple[Fault
     if exchange.fault and (exchange.status in (0, 200) or exchange.fault == Fault.CUT_OFF):
         return exchange.fault, exchange.detail
     if exchange.status != 200:
-        return by_status(exchange.status, exchange.body, exchange.headers.get("location", ""))
+        location = exchange.headers.get("location", "")
+        fault, words = by_status(exchange.status, exchange.body, location)
+        if spec.arguments.get("tools") and _NO_TOOLS.search(words):
+            fault = Fault.NO_TOOLS
+        return fault, words
     if is_page(exchange):
         return Fault.HTML, exchange.headers.get("content-type", "")
     if answer.error.startswith(NO_ENDPOINT):

@@ -217,8 +217,12 @@ def _normal_quantile(share: float) -> float:
     return NormalDist().inv_cdf(share)
 
 
-def wilson(successes: int, count: int) -> Interval:
+def wilson(successes: float, count: float) -> Interval:
     """A share with its interval (Wilson 1927), which holds for few and for extreme ones too.
+
+    Args:
+        successes: Of those counted.
+        count: How many were; less where they are not independent, and no whole number then.
 
     Raises:
         ValueError: There is nothing to have a share of.

@@ -32,7 +32,7 @@ Milliseconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400_000)]
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Family: TypeAlias = Literal[
     "latency", "throughput", "context", "agent", "memory", "start", "single_token",
-    "prompt_encoding", "batch", "custom",
+    "prompt_encoding", "batch", "custom", "tools",
 ]  # fmt: skip
 Entry: TypeAlias = Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")]
 Prefix: TypeAlias = Literal["unique", "shared"]
@@ -50,6 +50,7 @@ FAMILIES: dict[str, str] = {
     "prompt_encoding": "What reading a prompt costs alone: its tokens per second.",
     "batch": "What requests sent at once cost; the next ones when all of them have ended.",
     "custom": "A Python function of your own, which gives requests or measures itself.",
+    "tools": "Whether the right tools are called with the right arguments.",
 }
 """What each family measures."""
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -58,6 +59,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "batch": _MICRO | {"concurrency": [1, 4, 16], "prompt_tokens": [64], "output_tokens": 16},
     "start": {"warmup": 0, "iterations": 3, "output_tokens": 1, "prompt_tokens": [16]} | _ALONE,
     "custom": _ALONE,
+    "tools": {"cases": "coding", "warmup": 1, "output_tokens": 1024, "limit_s": 3600} | _ALONE,
 }
 """What a benchmark of a family has where its file does not say; others: as the fields say."""
 
@@ -131,6 +133,13 @@ class Benchmark(Strict):
         "requests", description="Of `custom`: what the function gives; see the documentation."
     )
     folder: str = Field("", description="Of `custom`: where its module is, if not there.")
+    cases: str = Field(
+        "", description="Of `tools`: cases by name (`coding`, `bfcl:simple_python`), or a file."
+    )
+    repeats: int = Field(1, ge=1, le=1000, description="Of `tools`: how often each case is asked.")
+    categories: list[str] = Field([], description="Of `tools`: only cases of these categories.")
+    ids: list[str] = Field([], description="Of `tools`: only these cases.")
+    tags: list[str] = Field([], description="Of `tools`: only cases that have one of these tags.")
     concurrency: list[Slots] = Field([], description="Closed loop: requests at the same time.")
     rate: list[Rate] = Field([], description="Open loop: requests per second.")
     arrival: Arrival = Field("poisson", description="Open loop: how requests come.")
@@ -162,6 +171,10 @@ class Benchmark(Strict):
             raise ValueError(f"benchmark {self.name}: only the family start can be cold")
         if bool(self.entry) != (self.family == "custom"):
             raise ValueError(f"benchmark {self.name}: custom needs an entry, and others have none")
+        if bool(self.cases) != (self.family == "tools"):
+            raise ValueError(f"benchmark {self.name}: tools needs cases, and others have none")
+        if self.cases and self.endpoint != "chat":
+            raise ValueError(f"benchmark {self.name}: only chat takes tools")
         return self
 
 
@@ -275,11 +288,14 @@ def parse(text: str, where: str) -> Suite:
 
 
 def _placed(suite: Suite, folder: Path) -> Suite:
-    """The suite, with the folder in which the modules of its custom benchmarks are."""
-    found = [
-        b.model_copy(update={"folder": str(folder / b.folder)}) if b.entry else b
-        for b in suite.benchmarks
-    ]
+    """The suite, with where the modules of its custom benchmarks and its files of cases are."""
+    found = []
+    for b in suite.benchmarks:
+        if b.entry:
+            b = b.model_copy(update={"folder": str(folder / b.folder)})
+        elif b.cases.endswith(".json"):
+            b = b.model_copy(update={"cases": str(folder / b.cases)})
+        found.append(b)
     return suite.model_copy(update={"benchmarks": found})
 
 

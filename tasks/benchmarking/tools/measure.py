@@ -1,0 +1,147 @@
+"""Asking cases: which, what is sent for each, and what is kept of its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from slipstream.storage.bench_answers import AnswerRow
+from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking.answer import Answer
+from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
+from slipstream.tasks.benchmarking.model import Sample
+from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
+from slipstream.tasks.benchmarking.simulate.settings import EXPECT_HEADER, Settings
+from slipstream.tasks.benchmarking.suite import Benchmark, Cell
+from slipstream.tasks.benchmarking.target import Server
+from slipstream.tasks.benchmarking.tools import case as files
+from slipstream.tasks.benchmarking.tools import values
+from slipstream.tasks.benchmarking.tools.model import Case, Expected, Extraction, Layer
+
+
+class Asked(NamedTuple):
+    """The cases of a benchmark.
+
+    Attributes:
+        cases: In their order.
+        digest: Of their file.
+        repeats: How often each is asked.
+    """
+
+    cases: tuple[Case, ...]
+    digest: str
+    repeats: int
+
+    def planned(self, cell: Cell) -> Cell:
+        """The cell with as many requests as that makes."""
+        new = {"iterations": len(self.cases) * self.repeats}
+        return cell._replace(benchmark=cell.benchmark.model_copy(update=new))
+
+    def requests(self, server: Server) -> list[Mapping[str, Any]]:
+        """What differs from request to request: all cases once, in their order.
+
+        Our simulated server is told which calls are right: it makes as many mistakes as it is set
+        to make.
+        """
+        simulated = server.properties.get("owned_by") == PROFILES[Settings().profile].owner
+        return [_request(case, told=simulated) for case in self.cases]
+
+    def judged(self, sample: Sample, answer: Answer) -> AnswerRow:
+        """How the answer to a request is judged."""
+        from slipstream.tasks.benchmarking.tools.extract import extract
+        from slipstream.tasks.benchmarking.tools.judge import judge
+
+        attempt, place = divmod(sample.number, len(self.cases))
+        case = self.cases[place]
+        extraction = Extraction(())
+        if answered(sample):
+            extraction = extract(answer.calls, answer.text, case.tools)
+            score, layer, reason = judge(case, extraction)
+            if layer is not Layer.RIGHT and sample.finish_reason == "length":
+                reason += " The answer was cut off at its most tokens."
+        else:
+            assert sample.fault is not None
+            score, layer = 0.0, Layer.FAILED
+            reason = f"{MEANINGS[sample.fault].sentence} {sample.detail}".strip()
+        return AnswerRow(
+            number=sample.number,
+            case_id=case.id,
+            attempt=attempt,
+            category=case.category,
+            difficulty=case.difficulty,
+            tool=next((call.name for call in case.answers[0]), ""),
+            score=score,
+            layer=str(layer),
+            reason=reason,
+            form=extraction.form,
+            expected=json.dumps([[_plain(c) for c in calls] for calls in case.answers]),
+            actual=json.dumps(
+                [_made(call.name, call.arguments, call.raw) for call in extraction.calls]
+            ),
+            text=answer.text,
+        )
+
+
+def answered(sample: Sample) -> bool:
+    """Whether a request has an answer that can be judged.
+
+    An answer that ends properly and holds no token is one: that is how it looks when a server's
+    parser swallows a call.
+    """
+    return sample.good or (sample.fault is Fault.EMPTY and bool(sample.finish_reason))
+
+
+def asked(benchmark: Benchmark) -> Asked:
+    """The cases that a benchmark asks.
+
+    Raises:
+        UsageError: There are none, or its file is not valid; the sentence says where.
+    """
+    file = files.load(benchmark.cases)
+    chosen = list(file.cases)
+    for what, wanted, of in (
+        ("category", benchmark.categories, lambda case: [case.category]),
+        ("case", benchmark.ids, lambda case: [case.id]),
+        ("tag", benchmark.tags, lambda case: case.tags),
+    ):
+        known = dict.fromkeys(name for case in file.cases for name in of(case))
+        for name in wanted:
+            if name not in known:
+                raise UsageError(_unknown(f"{benchmark.cases} have no {what} {name}", list(known)))
+        chosen = [case for case in chosen if not wanted or set(wanted) & set(of(case))]
+    if not chosen:
+        raise UsageError(f"None of the cases {benchmark.cases} is all that was asked for.")
+    return Asked(tuple(chosen), file.digest, benchmark.repeats)
+
+
+def _unknown(what: str, known: Sequence[str]) -> str:
+    more = ", …" if len(known) > 12 else ""
+    return f"The cases {what}; there are {', '.join(known[:12])}{more}."
+
+
+def _request(case: Case, *, told: bool) -> dict[str, Any]:
+    request: dict[str, Any] = {"messages": list(case.messages), "tools": list(case.tools)}
+    if told:
+        calls = [
+            {
+                "name": call.name,
+                "arguments": {name: _example(right[0]) for name, right in call.arguments.items()},
+            }
+            for call in case.answers[0]
+        ]
+        request["extra_headers"] = {EXPECT_HEADER: json.dumps(calls)}
+    return request
+
+
+def _example(value: Any) -> Any:
+    return next(iter(values.examples(value)))
+
+
+def _plain(call: Expected) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": call.name, "arguments": dict(call.arguments)}
+    return found | ({"optional": sorted(call.optional)} if call.optional else {})
+
+
+def _made(name: str, arguments: Mapping[str, Any] | None, raw: str) -> dict[str, Any]:
+    return {"name": name, "arguments": raw if arguments is None else dict(arguments)}
