@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     """Only the base has it."""
     NOT_COMPARED = "not compared"
     """It has no direction, is not finite, or was withheld; the note says which."""
+    SHOWN = "shown"
+    """It follows from metrics that are tested, and is not tested itself."""
 
 
 class Severity(StrEnum):
@@ -50,7 +52,8 @@ class Policy(NamedTuple):
         threshold: Smallest relative change that matters, as a share.
         thresholds: Others for single metrics, by their name (`ttft`) or name and statistic
             (`ttft p95`).
-        alpha: Chance of a false alarm in a whole comparison of unchanged systems.
+        alpha: Chance of a false alarm (a regression that is none) in a whole comparison of
+            unchanged systems; the same again for improvements.
         seed: Of the bootstrap.
     """
 
@@ -95,11 +98,13 @@ class Change(NamedTuple):
         base: The base's figure (of several runs: the median of theirs); None: it has none.
         candidate: The candidate's.
         difference: Candidate less base, in the unit; None: one side is missing.
-        relative: The difference as a share of the base; None: that is not defined. For shares,
-            such as accuracy, the difference in points of the share is used for the severity.
+        relative: The difference as a share of the base; None: that is not defined. Of a metric
+            whose unit is `share`, such as accuracy, the difference itself, in points: 0.9 to 0.7
+            is -0.2. Severity, interval, `detectable` and `noise` are of the same kind.
         low: Lower end of the 95 % interval of `relative`; None: there is none.
         high: Upper end.
-        p: Of the test that was made, before correction; None: none was.
+        p: Of the test that was made, one-sided in the direction that was seen, before
+            correction; None: none was.
         p_corrected: After Holm's correction over all tests of the comparison.
         method: The test in words, such as `Welch's t of 5 and 5 medians`; empty: none was made.
         detectable: Smallest relative change that would have been found with 80 % power, as a
