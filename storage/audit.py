@@ -1,10 +1,14 @@
 """The audit log: who did what, when, to what, and how much of it."""
 
+from __future__ import annotations
+
 import json
 import os
-import sqlite3
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from slipstream.storage.connection import Connection
 
 MANY = 1 << 31  # rows; SQLite takes no number above 2^63
 
@@ -24,7 +28,7 @@ class Entry(NamedTuple):
 
 
 def record(
-    connection: sqlite3.Connection,
+    connection: Connection,
     action: str,
     subject: str,
     amount: int | None = None,
@@ -37,7 +41,7 @@ def record(
     )
 
 
-def entries(connection: sqlite3.Connection, limit: int = 50, action: str = "") -> list[Entry]:
+def entries(connection: Connection, limit: int = 50, action: str = "") -> list[Entry]:
     """The newest entries, newest first; of one action alone when it is given."""
     rows = connection.execute(
         "SELECT id, at_ns, who, action, subject, amount, detail FROM audit"

@@ -5,12 +5,12 @@ request under way, and a run that is resumed knows which of its requests have be
 """
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from slipstream.storage import audit
+from slipstream.storage.connection import Connection
 from slipstream.storage.database import printable, transaction
 
 MANY = 1 << 31  # rows; SQLite takes no number above 2^63
@@ -116,11 +116,11 @@ _METRIC = ", ".join(MetricRow._fields)
 _LARGEST = 2**63 - 1  # of an INTEGER; a server may state any number
 
 
-def save_run(connection: sqlite3.Connection, run: RunRecord) -> None:
+def save_run(connection: Connection, run: RunRecord) -> None:
     """Write a run that begins, or one that changed; its cells and tags stay.
 
     Raises:
-        sqlite3.Error: Nothing was saved.
+        results.Error: Nothing was saved.
     """
     values = [_value(value) for value in run]
     changed = ", ".join(f"{name} = excluded.{name}" for name in RunRecord._fields[1:])
@@ -135,7 +135,7 @@ def save_run(connection: sqlite3.Connection, run: RunRecord) -> None:
 
 
 def runs(
-    connection: sqlite3.Connection, limit: int = 50, *, suite: str = "", model: str = ""
+    connection: Connection, limit: int = 50, *, suite: str = "", model: str = ""
 ) -> list[RunRecord]:
     """The newest runs, newest first; of one suite or model alone where it is given."""
     rows = connection.execute(
@@ -146,13 +146,13 @@ def runs(
     return [_run(row) for row in rows]
 
 
-def run(connection: sqlite3.Connection, identity: str) -> RunRecord | None:
+def run(connection: Connection, identity: str) -> RunRecord | None:
     """The run of an id."""
     row = connection.execute(f"SELECT {_RUN} FROM bench_runs WHERE id = ?", (identity,)).fetchone()
     return _run(row) if row else None
 
 
-def series(connection: sqlite3.Connection, identity: str) -> list[RunRecord]:
+def series(connection: Connection, identity: str) -> list[RunRecord]:
     """The runs of a series, oldest first."""
     rows = connection.execute(
         f"SELECT {_RUN} FROM bench_runs WHERE series = ? AND series <> '' ORDER BY seq", (identity,)
@@ -160,7 +160,7 @@ def series(connection: sqlite3.Connection, identity: str) -> list[RunRecord]:
     return [_run(row) for row in rows]
 
 
-def tags(connection: sqlite3.Connection, run: str) -> list[str]:
+def tags(connection: Connection, run: str) -> list[str]:
     """The tags of a run."""
     rows = connection.execute(
         "SELECT name FROM bench_tags WHERE run_seq = (SELECT seq FROM bench_runs WHERE id = ?)"
@@ -170,7 +170,7 @@ def tags(connection: sqlite3.Connection, run: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def add_tag(connection: sqlite3.Connection, run: str, name: str, *, whole: bool = False) -> None:
+def add_tag(connection: Connection, run: str, name: str, *, whole: bool = False) -> None:
     """Give a tag to a run, and take it from the one that had it.
 
     Args:
@@ -188,12 +188,12 @@ def add_tag(connection: sqlite3.Connection, run: str, name: str, *, whole: bool 
         )
 
 
-def remove_tag(connection: sqlite3.Connection, name: str) -> bool:
+def remove_tag(connection: Connection, name: str) -> bool:
     """Take a tag away; whether there was one."""
     return connection.execute("DELETE FROM bench_tags WHERE name = ?", (name,)).rowcount > 0
 
 
-def save_cell(connection: sqlite3.Connection, run: str, cell: CellRecord) -> CellRecord:
+def save_cell(connection: Connection, run: str, cell: CellRecord) -> CellRecord:
     """Write a cell that begins or one that changed; by its place in its run.
 
     Returns:
@@ -210,7 +210,7 @@ def save_cell(connection: sqlite3.Connection, run: str, cell: CellRecord) -> Cel
     return cell._replace(id=row[0])
 
 
-def cells(connection: sqlite3.Connection, run: str) -> list[CellRecord]:
+def cells(connection: Connection, run: str) -> list[CellRecord]:
     """The cells of a run, in their order."""
     rows = connection.execute(
         f"SELECT {_CELL} FROM bench_cells"
@@ -220,7 +220,7 @@ def cells(connection: sqlite3.Connection, run: str) -> list[CellRecord]:
     return [CellRecord(*row)._replace(settings=json.loads(row[5])) for row in rows]
 
 
-def add_sample(connection: sqlite3.Connection, cell: int, sample: SampleRow) -> bool:
+def add_sample(connection: Connection, cell: int, sample: SampleRow) -> bool:
     """Keep a request; one that is there already (by phase and number) is left as it is.
 
     Returns:
@@ -228,15 +228,15 @@ def add_sample(connection: sqlite3.Connection, cell: int, sample: SampleRow) -> 
     """
     return (
         connection.execute(
-            f"INSERT OR IGNORE INTO bench_samples (cell_id, {_SAMPLE})"
-            f" VALUES (?, {_marks(len(sample))})",
+            f"INSERT INTO bench_samples (cell_id, {_SAMPLE})"
+            f" VALUES (?, {_marks(len(sample))}) ON CONFLICT DO NOTHING",
             (cell, *map(_value, sample)),
         ).rowcount
         > 0
     )
 
 
-def samples(connection: sqlite3.Connection, cell: int) -> Iterator[SampleRow]:
+def samples(connection: Connection, cell: int) -> Iterator[SampleRow]:
     """The requests of a cell, in the order in which they ended."""
     rows = connection.execute(
         f"SELECT {_SAMPLE} FROM bench_samples WHERE cell_id = ? ORDER BY id", (cell,)
@@ -244,9 +244,7 @@ def samples(connection: sqlite3.Connection, cell: int) -> Iterator[SampleRow]:
     return (SampleRow(*row) for row in rows)
 
 
-def tally(
-    connection: sqlite3.Connection, cell: int, column: Literal["fault", "source"]
-) -> dict[str, int]:
+def tally(connection: Connection, cell: int, column: Literal["fault", "source"]) -> dict[str, int]:
     """How many measured requests of a cell have which value; those without one left out."""
     rows = connection.execute(
         f"SELECT {column}, count(*) FROM bench_samples"
@@ -256,17 +254,18 @@ def tally(
     return dict(rows)
 
 
-def disagreeing(connection: sqlite3.Connection, cell: int) -> tuple[int, int]:
+def disagreeing(connection: Connection, cell: int) -> tuple[int, int]:
     """Of how many requests a tokenizer and the server count other tokens, and of how many not."""
     row = connection.execute(
-        "SELECT total(counted_tokens <> output_tokens), count(*) FROM bench_samples"
+        "SELECT count(*) FILTER (WHERE counted_tokens <> output_tokens), count(*)"
+        " FROM bench_samples"
         " WHERE cell_id = ? AND source = 'server' AND counted_tokens IS NOT NULL",
         (cell,),
     ).fetchone()
-    return int(row[0]), int(row[1]) - int(row[0])
+    return row[0], row[1] - row[0]
 
 
-def save_metrics(connection: sqlite3.Connection, cell: int, rows: Iterable[MetricRow]) -> None:
+def save_metrics(connection: Connection, cell: int, rows: Iterable[MetricRow]) -> None:
     """Write the figures of a cell, in place of those that were there."""
     with transaction(connection):
         connection.execute("DELETE FROM bench_metrics WHERE cell_id = ?", (cell,))
@@ -276,7 +275,7 @@ def save_metrics(connection: sqlite3.Connection, cell: int, rows: Iterable[Metri
         )
 
 
-def metrics(connection: sqlite3.Connection, cell: int) -> list[MetricRow]:
+def metrics(connection: Connection, cell: int) -> list[MetricRow]:
     """The figures of a cell."""
     rows = connection.execute(
         f"SELECT {_METRIC} FROM bench_metrics WHERE cell_id = ? ORDER BY id", (cell,)
@@ -284,7 +283,7 @@ def metrics(connection: sqlite3.Connection, cell: int) -> list[MetricRow]:
     return [MetricRow(*row) for row in rows]
 
 
-def delete(connection: sqlite3.Connection, run: str) -> None:
+def delete(connection: Connection, run: str) -> None:
     """Remove a run with all that belongs to it, and a baseline of which it was the last run."""
     with transaction(connection):
         connection.execute("DELETE FROM bench_runs WHERE id = ?", (run,))
@@ -296,7 +295,7 @@ def delete(connection: sqlite3.Connection, run: str) -> None:
 
 
 def prune(
-    connection: sqlite3.Connection,
+    connection: Connection,
     days: int,
     now_ns: int | None = None,
     *,

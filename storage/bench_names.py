@@ -4,12 +4,12 @@ An id or its beginning, `latest`, `latest~2`, `baseline`, a tag, a date, `series
 """
 
 import re
-import sqlite3
 from datetime import datetime, timedelta
 
 from slipstream.storage import bench, bench_baselines
 from slipstream.storage.bench import RunRecord
 from slipstream.storage.bench_baselines import Baseline, Key
+from slipstream.storage.connection import Connection
 from slipstream.storage.errors import AmbiguousError, NotFoundError, UsageError
 
 LATEST, BASELINE, SERIES = "latest", "baseline", "series:"
@@ -19,7 +19,7 @@ _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _ID = re.compile(r"[0-9a-f]{1,12}")
 
 
-def resolve(connection: sqlite3.Connection, name: str = LATEST) -> RunRecord:
+def resolve(connection: Connection, name: str = LATEST) -> RunRecord:
     """Find a run.
 
     Args:
@@ -63,9 +63,7 @@ def resolve(connection: sqlite3.Connection, name: str = LATEST) -> RunRecord:
     raise NotFoundError(f"There is no run {name}; `slip bench results` lists all.")
 
 
-def together(
-    connection: sqlite3.Connection, name: str = LATEST, key: Key | None = None
-) -> list[RunRecord]:
+def together(connection: Connection, name: str = LATEST, key: Key | None = None) -> list[RunRecord]:
     """Find the runs that a name means in a comparison, where a series counts as one.
 
     An id, and the tag of a single run, mean that run alone. `latest`, a date, `series:ID` and the
@@ -102,7 +100,7 @@ def together(
     return bench.series(connection, run.series) if run.series and whole else [run]
 
 
-def baseline(connection: sqlite3.Connection, key: Key | None = None) -> Baseline:
+def baseline(connection: Connection, key: Key | None = None) -> Baseline:
     """The baseline of a suite, a model and a machine, else the one that was set last.
 
     Raises:
@@ -131,13 +129,13 @@ def check_tag(name: str) -> None:
         raise UsageError(f"{name!r} cannot be a tag: it names runs already.")
 
 
-def _whole(connection: sqlite3.Connection, name: str) -> bool:
+def _whole(connection: Connection, name: str) -> bool:
     """Whether a name that led to a run means its whole series: a date, or the tag of a series."""
     row = connection.execute("SELECT whole FROM bench_tags WHERE name = ?", (name,)).fetchone()
     return bool(row[0]) if row else _DATE.fullmatch(name) is not None
 
 
-def _series(connection: sqlite3.Connection, identity: str) -> list[RunRecord]:
+def _series(connection: Connection, identity: str) -> list[RunRecord]:
     if found := bench.series(connection, identity.lower()):
         return found
     raise NotFoundError(f"There is no series {identity}; `slip bench results` lists all.")
@@ -152,12 +150,12 @@ def _day(date: str) -> tuple[int, int]:
     return int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9
 
 
-def _ids(connection: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[str]:
+def _ids(connection: Connection, where: str, values: tuple[object, ...]) -> list[str]:
     rows = connection.execute(f"SELECT id FROM bench_runs WHERE {where}", values)
     return [run for (run,) in rows]
 
 
-def _get(connection: sqlite3.Connection, run: str) -> RunRecord:
+def _get(connection: Connection, run: str) -> RunRecord:
     found = bench.run(connection, run)
     assert found is not None
     return found

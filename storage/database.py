@@ -12,10 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slipstream.storage.errors import NewerSchemaError, StorageError
 from slipstream.storage.lock import locked
 from slipstream.storage.paths import DATABASE, make_private
+
+if TYPE_CHECKING:
+    from slipstream.storage.connection import Connection
 
 SCHEMA = "0004"  # the newest migration; they are numbered so that strings compare
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
@@ -72,7 +76,7 @@ def unusable(path: Path, error: Exception) -> StorageError:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: Connection) -> Iterator[None]:
     """Hold the database's write lock for a block; commit at its end, roll back when it raises.
 
     The lock is taken at the start: a transaction that reads first and then writes could find that
@@ -88,8 +92,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _begin(connection: sqlite3.Connection) -> None:
+def _begin(connection: Connection) -> None:
     """Take the write lock, trying often: SQLite's own waiting sleeps up to 100 ms at a time."""
+    if not isinstance(connection, sqlite3.Connection):
+        connection.execute("BEGIN")
+        return
     give_up = time.monotonic() + BUSY_SECONDS
     connection.execute("PRAGMA busy_timeout=20")
     try:

@@ -6,6 +6,7 @@ Importing this takes half a second; the paths on which milliseconds count use `d
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,21 +27,23 @@ def file_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def make_engine(url: str | URL) -> Engine:
-    """An engine for `file_url(path)` or `postgresql+psycopg://…`."""
-    engine = sqlalchemy.create_engine(url)
+def make_engine(url: str | URL, connect: Callable[[], Any] | None = None) -> Engine:
+    """An engine for `file_url(path)`; or for `postgresql+psycopg://` and what connects to it."""
+    engine = sqlalchemy.create_engine(url, **({"creator": connect} if connect else {}))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def upgrade(url: str | URL, revision: str = "head") -> None:
+def upgrade(
+    url: str | URL, revision: str = "head", connect: Callable[[], Any] | None = None
+) -> None:
     """Bring the database at `url` to a revision, in one transaction.
 
     A file is backed up by the caller (`database.connect` does), which also holds the lock.
     """
-    engine = make_engine(url)
+    engine = make_engine(url, connect)
     try:
         with engine.begin() as connection:
             config = Config()

@@ -7,9 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
+import redis
+
+from slipstream.storage import database, postgres
+from slipstream.storage.connection import Connection
+from tests import servers
 
 # A shell starts what runs in the background so that it ignores these, and every command that a test
 # interrupts would inherit it.
@@ -48,6 +55,68 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coverage does not follow into processes that a test kills: their data would be broken."""
     for name in [name for name in os.environ if name.startswith("COV")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a real Redis for the whole session; a test wants keys of its own, or `redis_url`.
+
+    Skipped where no redis-server is installed.
+    """
+    with servers.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of the real Redis, emptied."""
+    with closing(redis.Redis.from_url(redis_server)) as client:
+        client.flushall()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL for the whole session; a test wants `postgres_url`.
+
+    Skipped where PostgreSQL is not installed.
+    """
+    with servers.postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database, removed after the test."""
+    with servers.database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server: str) -> str:
+    """The name of a database with our tables, to make others of: migrating takes a second."""
+    with closing(psycopg.connect(postgres_server, autocommit=True)) as connection:
+        connection.execute("CREATE DATABASE migrated")
+    postgres.connect(postgres_server.removesuffix("/postgres") + "/migrated", "local-only").close()
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def results_connection(request: pytest.FixtureRequest, home: Path) -> Iterator[Connection]:
+    """An empty database of results: SQLite's, then the real PostgreSQL."""
+    if request.param == "sqlite":
+        with closing(database.connect(home)) as opened:
+            yield opened
+        return
+    server, template = (
+        request.getfixturevalue("postgres_server"),
+        request.getfixturevalue("migrated"),
+    )
+    with (
+        servers.database(server, template) as url,
+        closing(postgres.connect(url, "local-only")) as found,
+    ):
+        yield found
 
 
 @pytest.fixture

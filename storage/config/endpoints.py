@@ -1,4 +1,4 @@
-"""Where a connection to a model server may go: the mode is checked against real addresses.
+"""Where a connection to a server may go: the mode is checked against real addresses.
 
 A name is resolved once and the connection goes to the addresses that were checked, so that a name
 which points elsewhere a moment later leads nowhere. Nothing is resolved in the mode `air-gapped`,
@@ -76,6 +76,17 @@ def resolve(url: str, mode: Mode) -> Endpoint:
         raise UsageError(
             f"{_shown(url)!r} is no URL of a model server; give one like http://127.0.0.1:8000/v1."
         )
+    addresses = allowed(host, port, mode)
+    return Endpoint(parts.scheme == "https", host, port, parts.path.rstrip("/"), addresses)
+
+
+def allowed(host: str, port: int, mode: Mode) -> tuple[str, ...]:
+    """The addresses of a host, in order; the mode allows each of them.
+
+    Raises:
+        UsageError: The mode does not allow where it leads.
+        EndpointUnavailable: It has no address.
+    """
     addresses = _addresses(host, port, mode)
     refused = [a for a in addresses if not _allowed(a, mode)]
     if refused or not addresses:
@@ -85,7 +96,7 @@ def resolve(url: str, mode: Mode) -> Endpoint:
             f"The mode {mode} allows {allowed} alone, and {where} is none; "
             "name another server, or set another `mode`."
         )
-    return Endpoint(parts.scheme == "https", host, port, parts.path.rstrip("/"), addresses)
+    return addresses
 
 
 def _addresses(host: str, port: int, mode: Mode) -> tuple[str, ...]:
@@ -100,7 +111,7 @@ def _addresses(host: str, port: int, mode: Mode) -> tuple[str, ...]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise EndpointUnavailable(
-            f"The model server {host} has no address ({error}); check its name and the network."
+            f"The server {host} has no address ({error}); check its name and the network."
         ) from error
     return tuple(dict.fromkeys(str(address[4][0]) for address in found))
 

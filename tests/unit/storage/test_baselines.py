@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from slipstream.storage import audit, bench, bench_baselines, bench_names, engine
+from slipstream.storage import audit, bench, bench_baselines, bench_names, engine, results
 from slipstream.storage.bench import RunRecord
 from slipstream.storage.bench_baselines import Key
+from slipstream.storage.connection import Connection
 from slipstream.storage.database import connect
 from slipstream.storage.errors import NotFoundError, UsageError
 from slipstream.tasks.benchmarking import baselines
@@ -29,12 +29,11 @@ SERIES = "5e51e5000000"
 
 
 @pytest.fixture
-def connection(home: Path) -> Iterator[sqlite3.Connection]:
-    with closing(connect(home)) as opened:
-        yield opened
+def connection(results_connection: Connection) -> Connection:
+    return results_connection
 
 
-def saved(connection: sqlite3.Connection, *ids: str, **more: object) -> None:
+def saved(connection: Connection, *ids: str, **more: object) -> None:
     for identity in ids:
         bench.save_run(connection, RUN._replace(id=identity, **more))  # type: ignore[arg-type]
 
@@ -44,7 +43,7 @@ def ids(found: list[RunRecord]) -> list[str]:
 
 
 def test_a_baseline_takes_the_place_of_the_one_of_its_suite_model_and_machine(
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     saved(connection, "aa0", "aa1", "aa2")
     other = KEY._replace(model="other")
@@ -65,18 +64,18 @@ def test_a_baseline_takes_the_place_of_the_one_of_its_suite_model_and_machine(
 
 
 def test_a_baseline_of_a_run_that_is_not_there_is_refused_whole(
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     saved(connection, "aa0")
     bench_baselines.set_(connection, KEY, ["aa0"])
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(results.Error):
         bench_baselines.set_(connection, KEY, ["aa0", "gone"])
     found = bench_baselines.get(connection, KEY)
     assert found
     assert found.runs == ("aa0",)
 
 
-def test_a_baseline_goes_with_its_last_run(connection: sqlite3.Connection) -> None:
+def test_a_baseline_goes_with_its_last_run(connection: Connection) -> None:
     saved(connection, "aa0", "aa1")
     bench_baselines.set_(connection, KEY, ["aa0", "aa1"])
     bench.delete(connection, "aa0")
@@ -88,7 +87,7 @@ def test_a_baseline_goes_with_its_last_run(connection: sqlite3.Connection) -> No
 
 
 def test_runs_of_baselines_and_of_tagged_series_are_kept_for_ever(
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     old = time.time_ns() - 91 * bench.DAY_NS
     saved(connection, "aa0", "aa1", started_ns=old)
@@ -102,7 +101,7 @@ def test_runs_of_baselines_and_of_tagged_series_are_kept_for_ever(
 
 
 def test_a_series_is_named_by_its_tag_its_id_or_as_the_latest(
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     saved(connection, "aa0", "aa1", series=SERIES)
     saved(connection, "bb0")
@@ -128,7 +127,7 @@ def test_a_series_is_named_by_its_tag_its_id_or_as_the_latest(
 
 
 def test_baseline_means_that_of_the_suite_model_and_machine_else_the_newest(
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     saved(connection, "aa0", "aa1", "bb0")
     bench_baselines.set_(connection, KEY, ["aa0", "aa1"])
@@ -139,7 +138,7 @@ def test_baseline_means_that_of_the_suite_model_and_machine_else_the_newest(
     assert bench_names.resolve(connection, "baseline").id == "bb0"
 
 
-def test_runs_with_not_all_in_common_are_no_baseline(connection: sqlite3.Connection) -> None:
+def test_runs_with_not_all_in_common_are_no_baseline(connection: Connection) -> None:
     saved(connection, "aa0")
     for other, what in (
         (RUN._replace(suite="full"), "suite"),

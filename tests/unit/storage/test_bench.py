@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from slipstream.storage import audit, bench, bench_baselines, bench_names
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord, SampleRow
 from slipstream.storage.bench_baselines import Key
-from slipstream.storage.database import connect
+from slipstream.storage.connection import Connection
 from slipstream.storage.errors import AmbiguousError, NotFoundError, UsageError
 
 RUN = RunRecord("aaaa00000001", "smoke", "{}", "http://127.0.0.1/v1", "m", 7, {"cpu": "x"})
@@ -25,17 +22,16 @@ SAMPLE = SampleRow(
 
 
 @pytest.fixture
-def connection(home: Path) -> Iterator[sqlite3.Connection]:
-    with closing(connect(home)) as opened:
-        yield opened
+def connection(results_connection: Connection) -> Connection:
+    return results_connection
 
 
-def saved(connection: sqlite3.Connection, *ids: str, **more: object) -> None:
+def saved(connection: Connection, *ids: str, **more: object) -> None:
     for identity in ids:
         bench.save_run(connection, RUN._replace(id=identity, **more))  # type: ignore[arg-type]
 
 
-def test_what_was_saved_comes_back(connection: sqlite3.Connection) -> None:
+def test_what_was_saved_comes_back(connection: Connection) -> None:
     bench.save_run(connection, RUN)
     cell = bench.save_cell(connection, RUN.id, CELL)
     assert bench.add_sample(connection, cell.id, SAMPLE)
@@ -50,7 +46,7 @@ def test_what_was_saved_comes_back(connection: sqlite3.Connection) -> None:
     assert bench.run(connection, "none") is None
 
 
-def test_a_change_takes_the_place_of_what_was_there(connection: sqlite3.Connection) -> None:
+def test_a_change_takes_the_place_of_what_was_there(connection: Connection) -> None:
     bench.save_run(connection, RUN)
     cell = bench.save_cell(connection, RUN.id, CELL)
     bench.add_sample(connection, cell.id, SAMPLE)
@@ -63,7 +59,7 @@ def test_a_change_takes_the_place_of_what_was_there(connection: sqlite3.Connecti
     assert audit.entries(connection)[0].action == "bench run"
 
 
-def test_a_request_is_counted_once(connection: sqlite3.Connection) -> None:
+def test_a_request_is_counted_once(connection: Connection) -> None:
     """By its phase and number, whatever else is said of it the second time."""
     bench.save_run(connection, RUN)
     cell = bench.save_cell(connection, RUN.id, CELL).id
@@ -73,7 +69,7 @@ def test_a_request_is_counted_once(connection: sqlite3.Connection) -> None:
     assert [s.sent_ns for s in bench.samples(connection, cell)] == [2, 2]
 
 
-def test_what_requests_have_is_counted(connection: sqlite3.Connection) -> None:
+def test_what_requests_have_is_counted(connection: Connection) -> None:
     """Faults, sources, and where two counts of tokens disagree; of measured requests alone."""
     bench.save_run(connection, RUN)
     cell = bench.save_cell(connection, RUN.id, CELL).id
@@ -86,16 +82,17 @@ def test_what_requests_have_is_counted(connection: sqlite3.Connection) -> None:
     assert bench.disagreeing(connection, cell) == (1, 1)
 
 
-def test_what_a_server_says_is_kept_whatever_it_is(connection: sqlite3.Connection) -> None:
+def test_what_a_server_says_is_kept_whatever_it_is(connection: Connection) -> None:
     """Numbers of any size and texts of any kind."""
     bench.save_run(connection, RUN)
     cell = bench.save_cell(connection, RUN.id, CELL).id
     bench.add_sample(connection, cell, SAMPLE._replace(prompt_tokens=10**30, detail="\ud800\0x"))
     (found,) = bench.samples(connection, cell)
-    assert (found.prompt_tokens, found.detail) == (2**63 - 1, "?\0x")
+    nul = "\0" if isinstance(connection, sqlite3.Connection) else "\N{SYMBOL FOR NULL}"
+    assert (found.prompt_tokens, found.detail) == (2**63 - 1, f"?{nul}x")
 
 
-def test_deleting_a_run_deletes_all_of_it(connection: sqlite3.Connection) -> None:
+def test_deleting_a_run_deletes_all_of_it(connection: Connection) -> None:
     bench.save_run(connection, RUN)
     cell = bench.save_cell(connection, RUN.id, CELL).id
     bench.add_sample(connection, cell, SAMPLE)
@@ -107,7 +104,7 @@ def test_deleting_a_run_deletes_all_of_it(connection: sqlite3.Connection) -> Non
 
 
 def test_old_runs_go_and_baselines_tagged_and_running_ones_stay(
-    connection: sqlite3.Connection,
+    connection: Connection,
 ) -> None:
     now = time.time_ns()
     ids = ["aa0", "aa1", "aa2", "aa3", "aa4"]
@@ -120,7 +117,7 @@ def test_old_runs_go_and_baselines_tagged_and_running_ones_stay(
     assert {run.id for run in bench.runs(connection)} == {"aa1", "aa2", "aa3", "aa4"}
 
 
-def test_a_tag_belongs_to_one_run_at_a_time(connection: sqlite3.Connection) -> None:
+def test_a_tag_belongs_to_one_run_at_a_time(connection: Connection) -> None:
     saved(connection, "aa0", "aa1")
     for run in ("aa0", "aa1"):
         bench.add_tag(connection, run, "v1")
@@ -132,7 +129,7 @@ def test_a_tag_belongs_to_one_run_at_a_time(connection: sqlite3.Connection) -> N
         bench_names.resolve(connection, "v1")
 
 
-def test_runs_are_found_by_every_name_they_have(connection: sqlite3.Connection) -> None:
+def test_runs_are_found_by_every_name_they_have(connection: Connection) -> None:
     noon = int(time.mktime((2026, 3, 29, 12, 0, 0, 0, 0, -1))) * 10**9
     saved(connection, "ab1200000000", started_ns=noon - bench.DAY_NS)
     saved(connection, "ab3400000000", "ab3500000000", started_ns=noon)
@@ -149,7 +146,7 @@ def test_runs_are_found_by_every_name_they_have(connection: sqlite3.Connection) 
         assert bench_names.resolve(connection, name).id == run, name
 
 
-def test_a_name_that_fits_none_or_several_is_an_error(connection: sqlite3.Connection) -> None:
+def test_a_name_that_fits_none_or_several_is_an_error(connection: Connection) -> None:
     with pytest.raises(NotFoundError, match="No run is stored yet"):
         bench_names.resolve(connection)
     saved(connection, "ab1200000000", "ab3400000000", "ab3500000000", "ab3600000000")

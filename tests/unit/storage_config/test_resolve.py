@@ -149,7 +149,7 @@ def test_a_wrong_url_ends_the_command_and_is_not_repeated() -> None:
         ("mode: burst", "cannot open the mode from local-only to burst"),
         ("summary: {redact: false}", "cannot turn redaction off"),
         ("retention: {days: 1}", "your own file only"),
-        ("storage: {database_url: 'sqlite:///x.db'}", "your own file only"),
+        ("storage: {database_url: 'postgresql://host/db'}", "your own file only"),
     ],
 )
 def test_a_repository_cannot_take_away_what_protects_the_user(text: str, said: str) -> None:
