@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -86,6 +87,10 @@ def _masked(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, dict):
+        return json.dumps(value) if value else ""
     if isinstance(value, list):
         return ", ".join(pattern["name"] for pattern in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -62,8 +62,8 @@ the nearest right name, and the value before it goes on holding. Two are safer t
 would keep results where nobody looks for them.
 
 A repository's file cannot take away what protects you: it cannot open the mode further, turn
-redaction off, nor set anything below `retention`, `storage`, `cache`, `telemetry`, `embeddings` or
-`bench`.
+redaction off, nor set anything below `retention`, `storage`, `cache`, `telemetry`, `embeddings`,
+`bench`, `server` or `schedules`.
 """
 
 EXAMPLE = """\

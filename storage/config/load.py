@@ -23,6 +23,9 @@ from slipstream.storage.config.settings import (
     Pattern,
     Profiles,
     Retention,
+    Schedule,
+    Schedules,
+    Server,
     Storage,
     Summary,
     Telemetry,
@@ -33,7 +36,7 @@ from slipstream.storage.errors import StorageError
 if TYPE_CHECKING:
     from slipstream.storage.config.resolve import PatternCheck
 
-CACHE_VERSION = 2  # to be raised when a setting is added, or its meaning changes
+CACHE_VERSION = 3  # to be raised when a setting is added, or its meaning changes
 KEPT = 16  # resolved configurations; one per combination of files and variables in use
 
 
@@ -108,9 +111,19 @@ def _from_json(config: dict[str, Any], variables: dict[str, str]) -> Config:
         embeddings=Embeddings(**config["embeddings"]),
         telemetry=Telemetry(**config["telemetry"]),
         bench=Bench(**config["bench"]),
+        server=Server(**config["server"]),
+        schedules=_schedules(config["schedules"]),
         log=Log(**config["log"]),
         patterns=tuple(Pattern(**pattern) for pattern in config["patterns"]),
     )
+
+
+def _schedules(found: dict[str, Any]) -> Schedules:
+    read = {
+        name: Schedule(**value) if isinstance(value, dict) else value
+        for name, value in found.items()
+    }
+    return Schedules(**read | {"repositories": tuple(read["repositories"])})
 
 
 def _urls(variables: dict[str, str]) -> dict[str, str]:

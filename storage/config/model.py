@@ -7,14 +7,17 @@ for `slip config schema`.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from slipstream.storage.config.settings import BOUNDS, Config, Pattern, TypeLimits
+from slipstream.storage.config import when
+from slipstream.storage.config.settings import BOUNDS, DEFAULTS, Config, Pattern, TypeLimits
 
 DESCRIPTIONS = {
     "mode": "Where connections may go: `local-only` (loopback and private addresses), `burst` "
@@ -76,6 +79,30 @@ DESCRIPTIONS = {
     "bench.keep_days": "Results older than this many days go; baselines stay.",
     "bench.threshold_percent": "Smallest change of a figure that matters, in percent of the base.",
     "bench.fail_on": "The least severe regression with which a comparison exits with status 3.",
+    "server": "Prefect's server, as `slip up` starts it.",
+    "server.host": "The address that it listens on. It asks nobody who they are: anything but "
+    "loopback opens it to the network, which the mode `air-gapped` refuses.",
+    "server.port": "The port of its API and pages.",
+    "schedules": "What `slip up` runs by itself. `when` is `0 3 * * *` (cron), `every 30 minutes` "
+    "or `off`; `parameters` are those of the flow.",
+    "schedules.timezone": "Of cron expressions, such as `Europe/Berlin`; empty: this machine's.",
+    "schedules.repositories": "Folders whose index `warm_cache` keeps warm; in the variable, "
+    "separated as in PATH. Without one it does not run.",
+    **{
+        f"schedules.{name}{key}": text
+        for name, about in {
+            "run_benchmark": "A benchmark, as `bench` has it where `parameters` says nothing else.",
+            "warm_cache": "The index of `repositories`.",
+            "maintain_light": "What is too old or too much goes.",
+            "maintain_full": "What is kept is checked, too.",
+        }.items()
+        for key, text in {
+            "": about,
+            ".when": f"{about} When.",
+            ".paused": "Not now: what `slip schedule pause` sets.",
+            ".parameters": "Parameters of the flow; in the variable, as JSON.",
+        }.items()
+    },
     "log": "The program's own log, in the data folder.",
     "log.level": "The least that is logged.",
     "patterns": "Patterns of your own: what makes a line a finding.",
@@ -89,10 +116,15 @@ DESCRIPTIONS = {
 
 # Set by the user alone: a repository that was cloned a minute ago must not redirect results, have
 # what belongs to other projects pruned, nor send its own text or a key to a server that it names.
-USER_ONLY = ("retention.", "storage.", "cache.", "telemetry.", "embeddings.", "bench.")
+USER_ONLY = (
+    *("retention.", "storage.", "cache.", "telemetry.", "embeddings.", "bench."),
+    *("server.", "schedules."),
+)
 
 # Going on with the default would keep results where nobody looks for them.
 REFUSED_IF_WRONG = ("storage.database_url", "storage.redis_url")
+
+WHEN = ".when"
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?\s*", re.IGNORECASE)
 _SIZE_SCHEMA = r"^\s*[0-9]+(\.[0-9]+)?\s*[kKmMgGtT]?([iI]?[bB])?\s*$"  # the same, for editors
@@ -107,7 +139,7 @@ _URLS = {
 @cache
 def model() -> type[BaseModel]:
     """The model of all settings."""
-    return _model_of(Config, "")
+    return _model_of(Config, "", DEFAULTS)
 
 
 def json_schema() -> dict[str, Any]:
@@ -118,27 +150,38 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _model_of(plain: Any, prefix: str) -> type[BaseModel]:
+def _model_of(plain: Any, prefix: str, defaults: Any = None) -> type[BaseModel]:
     """A model with the fields and defaults of a NamedTuple; `where` is ours, not the user's."""
     fields: dict[str, Any] = {}
     for name, hint in get_type_hints(plain).items():
         if name != "where":
-            fields[name] = _field(f"{prefix}{name}", hint, plain._field_defaults.get(name, ...))
+            default = getattr(defaults, name, plain._field_defaults.get(name, ...))
+            fields[name] = _field(f"{prefix}{name}", hint, default)
     return create_model(plain.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _field(key: str, hint: Any, default: Any) -> tuple[Any, Any]:
     about = DESCRIPTIONS[key]
     if hasattr(hint, "_fields"):
-        nested = _model_of(hint, f"{key}.")
+        nested = _model_of(hint, f"{key}.", default)
         return nested, Field(default_factory=nested, description=about)
+    if get_args(hint) == (str, Any):
+        checked = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+        return checked, Field(default_factory=dict, description=about)
+    if get_args(hint) == (str, ...):
+        folders = Annotated[list[str], BeforeValidator(_folders)]
+        return folders, Field(default_factory=list, description=about)
     if get_origin(hint) is Mapping:
         nested = _model_of(TypeLimits, f"{key}.*.")
         return dict[str, nested], Field(default_factory=dict, description=about)  # type: ignore[valid-type]
     if get_origin(hint) is tuple:
         nested = _model_of(Pattern, f"{key}.*.")
         return list[nested], Field(default_factory=list, description=about)  # type: ignore[valid-type]
-    if key in _URLS:
+    if key in _CHECKS:
+        hint = Annotated[hint, BeforeValidator(_CHECKS[key])]
+    elif key.endswith(WHEN):
+        hint = Annotated[hint, BeforeValidator(_when)]
+    elif key in _URLS:
         hint = Annotated[hint, BeforeValidator(_url(key))]
     elif bounds := BOUNDS.get(key.replace(".types.*", "")):
         number = Annotated[hint, Field(ge=bounds[0], le=bounds[1])]
@@ -154,6 +197,43 @@ def _number(value: Any) -> Any:
     if isinstance(value, str) and (m := _SIZE.fullmatch(value)) and m[2]:
         return int(float(m[1]) * 1024 ** (" kmgt".index(m[2].lower())))
     return value
+
+
+def _when(value: Any) -> Any:
+    if value is False:  # YAML reads `off` so
+        return when.OFF
+    when.parse(str(value))
+    return str(value)
+
+
+def _zone(value: Any) -> Any:
+    from zoneinfo import ZoneInfo
+
+    if value:
+        try:
+            ZoneInfo(str(value))
+        except (OSError, ValueError, KeyError):
+            raise ValueError("there is none of that name; it is like Europe/Berlin") from None
+    return value
+
+
+def _mapping(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _folders(value: Any) -> Any:
+    """Folders from a list, or separated as in PATH; they hold wherever a command runs."""
+    found = value.split(os.pathsep) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        return found
+    folders = [os.path.expanduser(str(folder)) for folder in found if folder]
+    for folder in folders:
+        if not os.path.isabs(folder):
+            raise ValueError(f"{folder} should be a whole path, from / on")
+    return folders
+
+
+_CHECKS = {"schedules.timezone": _zone}
 
 
 def _url(key: str) -> Callable[[Any], Any]:

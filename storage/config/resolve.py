@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from slipstream.storage.config.model import REFUSED_IF_WRONG, USER_ONLY, model
+from slipstream.storage.config.model import REFUSED_IF_WRONG, USER_ONLY, WHEN, model
 from slipstream.storage.config.settings import (
     DEFAULTS,
     MODES,
@@ -24,6 +24,7 @@ from slipstream.storage.config.settings import (
     TypeLimits,
 )
 from slipstream.storage.config.sources import Sources
+from slipstream.storage.config.when import OFF
 from slipstream.storage.config.yaml_file import Setting, keys, parse, suggestion
 from slipstream.storage.errors import ConfigError
 
@@ -110,6 +111,8 @@ def _validated(setting: Setting, before: dict[str, Any]) -> tuple[Any, str]:
             return limit, f"{key} is {setting.value}, but {reason}; {limit:,} is used"
         if key == "mode":  # a slip of the pen must not open what was to be closed
             return MODES[0], f"mode: {reason}; {MODES[0]} is used"
+        if key.endswith(WHEN):  # nothing is to start at a time that nobody chose
+            return OFF, f"{key}: {reason}; {OFF} is used"
         kept = before.get(key, _default(key))
         return None, f"{key}: {reason}; {_shown(kept)} is used"
     if not setting.trusted and (problem := _loosens(key, value, before)):
@@ -201,6 +204,8 @@ def _config(values: dict[str, Any], patterns: tuple[Pattern, ...]) -> Config:
 
 
 def _with(part: Any, names: list[str], value: Any) -> Any:
+    if isinstance(value, list):
+        value = tuple(value)
     if len(names) > 1:
         value = _with(getattr(part, names[0]), names[1:], value)
     return part._replace(**{names[0]: value})

@@ -5,7 +5,7 @@ it is imported only when a file or a variable has changed.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 KIB = 1024
 MIB = 1024**2
@@ -113,6 +113,32 @@ class Bench(NamedTuple):
     fail_on: FailOn = "minor"
 
 
+class Server(NamedTuple):
+    """Where `slip up` serves Prefect's pages; 4200 is left to a server of the user's own."""
+
+    host: str = "127.0.0.1"
+    port: int = 4283
+
+
+class Schedule(NamedTuple):
+    """When a flow is run by itself, and with what."""
+
+    when: str
+    paused: bool = False
+    parameters: Mapping[str, Any] = {}
+
+
+class Schedules(NamedTuple):
+    """What `slip up` runs by itself."""
+
+    timezone: str = ""
+    repositories: tuple[str, ...] = ()
+    run_benchmark: Schedule = Schedule("0 3 * * *")
+    warm_cache: Schedule = Schedule("every 30 minutes")
+    maintain_light: Schedule = Schedule("every 1 hour")
+    maintain_full: Schedule = Schedule("30 4 * * *")
+
+
 class Log(NamedTuple):
     """The program's own log."""
 
@@ -149,6 +175,8 @@ class Config(NamedTuple):
     embeddings: Embeddings = Embeddings()
     telemetry: Telemetry = Telemetry()
     bench: Bench = Bench()
+    server: Server = Server()
+    schedules: Schedules = Schedules()
     log: Log = Log()
     patterns: tuple[Pattern, ...] = ()
 
@@ -181,6 +209,7 @@ BOUNDS: dict[str, tuple[Number, Number]] = {
     "telemetry.hour_days": (1, 36_500),
     "telemetry.day_days": (1, 36_500),
     "bench.keep_days": (1, 36_500),
+    "server.port": (1, 65_535),
     "bench.threshold_percent": (0.1, 1000.0),
 }
 

@@ -1,5 +1,8 @@
 """Where settings come from: the user's file, the repository's file, the environment.
 
+What `slip schedule` sets is a file of its own in the data folder, which counts as the user's: in
+theirs are comments, which a program that writes it would lose.
+
 Standard library only: this runs at each start, to see whether anything is set at all.
 """
 
@@ -11,6 +14,7 @@ from slipstream.storage.config.settings import OTHER_VARIABLES, PREFIX
 from slipstream.storage.errors import StorageError
 
 REPOSITORY_FILE = ".slipstream.yaml"
+SCHEDULES_FILE = "schedules.yaml"
 MAX_FILE_BYTES = 256 * 1024  # a configuration beyond that is a mistake, and slow to parse
 
 
@@ -42,6 +46,8 @@ def read(folder: str | None = None) -> Sources:
     files = []
     if user := _user_file():
         files.append(user)
+    if schedules := _schedules_file():
+        files.append(schedules)
     found = repository_file(folder or _current_folder())
     if found and (repository := _read_file(found, trusted=False)):
         files.append(repository)
@@ -89,6 +95,13 @@ def _user_file() -> Source | None:
     if file is None and os.environ.get("SLIPSTREAM_CONFIG"):
         return Source(path, b"", True, "does not exist, but SLIPSTREAM_CONFIG names it")
     return file
+
+
+def _schedules_file() -> Source | None:
+    try:
+        return _read_file(str(paths.home_path() / SCHEDULES_FILE), trusted=True)
+    except StorageError:
+        return None
 
 
 def _read_file(path: str, trusted: bool) -> Source | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -70,8 +70,13 @@ def keys(of: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in of.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from keys(field.annotation, f"{prefix}{name}.")
-        elif get_origin(field.annotation) in (None, Literal):
+        elif not _holds_models(field.annotation):
             yield f"{prefix}{name}"
+
+
+def _holds_models(hint: Any) -> bool:
+    """Whether it is a list or a map whose entries have fields of their own."""
+    return any(isinstance(arg, type) and issubclass(arg, BaseModel) for arg in get_args(hint))
 
 
 def suggestion(name: str, right: list[str]) -> str:
@@ -103,15 +108,15 @@ class _Reader:
                 continue
             if isinstance(hint, type) and issubclass(hint, BaseModel):
                 self.section(value, hint, f"{key}.")
-            elif get_origin(hint) is dict:
-                for entry, below, _ in self.entries(value, key):
-                    self.section(below, get_args(hint)[1], f"{key}.{entry}.")
-            elif get_origin(hint) is list:
-                self.list_of_patterns(value, get_args(hint)[0], where)
-            else:
+            elif not _holds_models(hint):
                 self.settings.append(
                     Setting(key, self.construct(value), where, self.source.trusted)
                 )
+            elif get_origin(hint) is dict:
+                for entry, below, _ in self.entries(value, key):
+                    self.section(below, get_args(hint)[1], f"{key}.{entry}.")
+            else:
+                self.list_of_patterns(value, get_args(hint)[0], where)
 
     def entries(self, node: yaml.Node, prefix: str) -> Iterator[tuple[str, yaml.Node, str]]:
         """Name, value and place of each entry of a mapping; a name that comes again is told."""
