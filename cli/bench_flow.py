@@ -1,4 +1,4 @@
-"""`slip bench run --flow`: the same run as a Prefect flow, which its pages then show."""
+"""`slip bench run --flow`: the same runs as a Prefect flow, which its pages then show."""
 
 from __future__ import annotations
 
@@ -10,45 +10,43 @@ from typing import TYPE_CHECKING, Any
 from slipstream.cli import cache_warm
 from slipstream.storage import bench, results
 from slipstream.storage.errors import SlipError
-from slipstream.tasks.benchmarking import prepare
-from slipstream.tasks.benchmarking.run import ID_BYTES
+from slipstream.tasks.benchmarking import prepare, series
 
 if TYPE_CHECKING:
     from slipstream.storage.bench import RunRecord
 
 
-def measured(home: Path, before: RunRecord | None, asked: Mapping[str, Any]) -> RunRecord:
+def measured(home: Path, before: RunRecord | None, asked: Mapping[str, Any]) -> list[RunRecord]:
     """Run the flow `run-benchmark` in this process; Ctrl-C ends it and keeps what was measured.
 
     Args:
         home: The data folder.
-        before: A run that was cut off, to go on with.
+        before: A run that was cut off, or the first of a series that was, to go on with.
         asked: Parameters of the flow; what is empty is as configured.
 
     Returns:
-        The run as it is kept.
+        The runs as they are kept.
 
     Raises:
         SlipError: Nothing could be measured, or another benchmark is running.
     """
     from slipstream.flows import launch
 
-    identity = before.id if before else secrets.token_hex(ID_BYTES)
+    first = before.id if before else secrets.token_hex(series.ID // 2)
     where = {}
     if before:
         where = {"base_url": prepare.address_of(before), "model": before.model}
     cache_warm.say_server()
     try:
-        launch.run_benchmark({**asked, **where, "run": identity})
+        launch.run_benchmark({**asked, **where, "run": first})
     except SlipError:
-        if (found := _found(home, identity)) and found.state == "stopped":
+        if (found := _found(home, first, asked["repeats"])) and found[-1].state == "stopped":
             return found  # and shown
         raise
-    found = _found(home, identity)
-    assert found is not None
-    return found
+    return _found(home, first, asked["repeats"])
 
 
-def _found(home: Path, identity: str) -> RunRecord | None:
+def _found(home: Path, first: str, of: int) -> list[RunRecord]:
     with results.opened(home) as connection:
-        return bench.run(connection, identity)
+        known = (bench.run(connection, series.identity(first, number)) for number in range(of))
+        return [run for run in known if run]

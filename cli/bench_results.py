@@ -206,18 +206,6 @@ def tag(
     return 0
 
 
-def finished(home: Path, run: RunRecord, tag: str, *, json: bool) -> None:
-    """Show a run that has just ended; what is too old goes."""
-    from slipstream.storage import bench, results
-    from slipstream.storage.config.load import load
-
-    with results.opened(home) as connection:
-        if tag:
-            bench.add_tag(connection, run.id, tag)
-        bench.prune(connection, load().config.bench.keep_days)
-        show_run(connection, run, json=json)
-
-
 def show_run(connection: Connection, run: RunRecord, *, json: bool) -> None:
     """Print a run."""
     from slipstream.cli import bench_view

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,17 +23,18 @@ from pydantic import BaseModel, Field, model_validator
 
 from slipstream.flows.result_storage import JsonSerializer
 from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
-from slipstream.storage import bench, bench_names, paths, results
+from slipstream.storage import bench, paths, results
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError, UsageError
-from slipstream.tasks.benchmarking import prepare, target
+from slipstream.tasks.benchmarking import prepare, series, target
 from slipstream.tasks.benchmarking import run as runs
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.cell import Ended
 from slipstream.tasks.benchmarking.faults import MAY_PASS, MEANINGS, Fault
 from slipstream.tasks.benchmarking.model import Metric
 from slipstream.tasks.benchmarking.run import Attempt, Options, Watcher
+from slipstream.tasks.benchmarking.series import Turn
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.suite import Cell, Suite
 
@@ -46,7 +46,6 @@ TAG = "slipstream-bench"
 of a Prefect server; on one machine a lock sees to that."""
 EVENT = "slipstream.benchmark-complete"
 """For automations of Prefect's."""
-ID = 12  # hex digits of a run
 COLUMNS = (
     ("ttft", "p50"), ("ttft", "p95"), ("itl", "p50"), ("itl", "p95"), ("e2e", "p50"),
     ("e2e", "p95"), ("requests", "value"), ("output_tokens", "value"), ("goodput", "value"),
@@ -65,7 +64,7 @@ class BenchmarkParameters(BaseModel):
     benchmarks: list[str] = Field([], description="Only these of the suite.")
     base_url: str = Field("", description="The server; empty: as configured, else simulated.")
     model: str = Field("", description="Empty: as configured, else the only one it lists.")
-    repeats: int = Field(1, ge=1, le=100, description="Whole runs, one after the other.")
+    repeats: int = Field(1, ge=1, le=100, description="Whole runs, as a series.")
     concurrency: list[Slots] = Field([], description="Closed loop.")
     rate: list[Rate] = Field([], description="Open loop, requests per second.")
     prompt_tokens: list[Tokens] = Field([], description="Lengths of prompts.")
@@ -79,7 +78,7 @@ class BenchmarkParameters(BaseModel):
     processes: int = Field(0, ge=0, le=64, description="Client processes; 0: one.")
     server_pid: int = Field(0, ge=0, description="The server's process, for its memory.")
     calibrate: bool = Field(True, description="Withhold what the client is not proven to time.")
-    tag: str = Field("", description="The run's name; of repeats with -1, -2, … behind it.")
+    tag: str = Field("", description="Of the run, or of the series; its runs with -1, -2, ….")
     run: str = Field(
         "",
         pattern=r"^([0-9a-f]{12})?$",
@@ -207,7 +206,7 @@ def planned(parameters: BenchmarkParameters) -> Suite:
         UsageError: There is none, or a setting, a benchmark or the tag is wrong.
     """
     if parameters.tag:
-        bench_names.check_tag(parameters.tag)
+        series.check_tag(parameters.tag, parameters.repeats)
     suite = suites.load(parameters.suite or load().config.bench.suite)
     plan = suites.selected(suite, parameters.benchmarks)
     changes = parameters.changes()
@@ -240,7 +239,8 @@ async def measured(
 ) -> RunRecord:
     """Measure a repeat, a task for each cell, and give it its tag; one that is done stays."""
     logger = get_run_logger()
-    run = begun(home, parameters, plan, options, number)
+    turn = turn_of(home, parameters, plan, options, number)
+    run = begun(home, parameters, turn)
     if run.state == "done":
         return run
     size = len(suites.cells(suites.parse(run.suite_json, f"run {run.id}")))
@@ -273,40 +273,36 @@ async def measured(
         except asyncio.CancelledError:
             cancelled.set()
             run = await running
-    several = f"-{number + 1}" if parameters.repeats > 1 else ""
-    kept(home, run, parameters.tag and parameters.tag + several)
+    with results.opened(home) as connection:
+        series.kept(connection, run, turn, load().config.bench.keep_days)
     return run
 
 
-def begun(
+def turn_of(
     home: Path, parameters: BenchmarkParameters, plan: Suite, options: Options, number: int
-) -> RunRecord:
-    """The run of a repeat: the one that is there already, or a new one.
+) -> Turn:
+    """A repeat; its run's id follows from the flow run's, which finds it when it is tried again."""
+    first = parameters.run or flow_run.id.replace("-", "")[-series.ID :]
+    with results.opened(home) as connection:
+        before = bench.run(connection, first)
+    suite = series.suite_of(before) if before else plan
+    return Turn(suite, options, first, number, parameters.repeats, parameters.tag)
 
-    Its id follows from the flow run's, so that a flow run which is tried again finds it.
+
+def begun(home: Path, parameters: BenchmarkParameters, turn: Turn) -> RunRecord:
+    """The run of a repeat: the one that is there already, or a new one.
 
     Raises:
         UsageError: It is there, and measured another server.
     """
-    identity = parameters.run or flow_run.id.replace("-", "")[-ID:]
-    if number:
-        identity = hashlib.sha256(f"{identity}/{number}".encode()).hexdigest()[:ID]
     with results.opened(home) as connection:
-        before = bench.run(connection, identity)
+        run = series.begun(connection, home, turn)
     asked = parameters.base_url.rstrip("/")
-    if before and asked and asked != before.base_url:
+    if asked and asked != run.base_url:
         raise UsageError(
-            f"Run {identity} measures {before.base_url}; name that server, or leave `run` out."
+            f"Run {run.id} measures {run.base_url}; name that server, or leave `run` out."
         )
-    return before or runs.begin(home, plan, options)._replace(id=identity)
-
-
-def kept(home: Path, run: RunRecord, tag: str) -> None:
-    """Give a run its tag; what is too old goes."""
-    with results.opened(home) as connection:
-        if tag:
-            bench.add_tag(connection, run.id, tag)
-        bench.prune(connection, load().config.bench.keep_days)
+    return run
 
 
 def report(home: Path, run: RunRecord) -> dict[str, Any]:
