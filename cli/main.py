@@ -60,6 +60,7 @@ COMMANDS = {
     "bench": "slipstream.cli.bench:register",
     "demo": "slipstream.cli.demo:register",
     "config": "slipstream.cli.config:register",
+    "flow": "slipstream.cli.flow:register",
     "maintain": "slipstream.cli.maintain:register",
     "audit": "slipstream.cli.audit:register",
     "doctor": "slipstream.cli.doctor:register",

@@ -10,11 +10,18 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slipstream.flows import environment, server
+from slipstream.storage.errors import SlipError
 from slipstream.storage.paths import home
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+    from pydantic import BaseModel
 
 
 def has_server() -> bool:
@@ -23,6 +30,70 @@ def has_server() -> bool:
         return True
     up = server.running(home())
     return up is not None and up.healthy
+
+
+class Ended(NamedTuple):
+    """A flow run that has ended in this process.
+
+    Attributes:
+        id: Of the flow run.
+        name: Of the flow run.
+        state: As Prefect names it.
+        message: What it says.
+        status: What a command exits with.
+    """
+
+    id: str
+    name: str
+    state: str
+    message: str
+    status: int
+
+
+def reach(folder: Path) -> str:
+    """Prepare Prefect for the server that is set, or else that of `slip up`.
+
+    Call it before the first import of Prefect.
+
+    Returns:
+        Its address; empty: none is up, and what asks one starts a temporary one.
+
+    Raises:
+        SlipError: That of `slip up` does not answer.
+    """
+    environment.prepare(folder)
+    address = os.environ.get("PREFECT_API_URL", "")
+    if not address and server.running(folder):
+        raise SlipError(
+            "The server of `slip up` does not answer; `slip status` shows how it is, and "
+            "`slip down` ends it."
+        )
+    return address
+
+
+def begin() -> float:
+    """Start the temporary server where one is needed; the seconds that took, imports included."""
+    started = time.monotonic()
+    _serve_past_interrupts()
+    return time.monotonic() - started
+
+
+def run(name: str, parameters: BaseModel) -> Ended:
+    """Run any flow of `catalog.FLOWS` in this process.
+
+    Args:
+        name: Of the flow.
+        parameters: Of its own model.
+
+    Raises:
+        NotFoundError: There is no such flow.
+    """
+    from slipstream.flows import catalog, runs
+
+    flow: Any = catalog.imported(name)
+    state: State[Any] = asyncio.run(flow(parameters, return_state=True))
+    identity = str(state.state_details.flow_run_id or "")
+    return Ended(identity, name, state.name or "", runs.message(state), runs.status(state) or 0)
 
 
 def run_warm(parameters: Mapping[str, Any]) -> dict[str, Any]:
