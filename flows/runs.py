@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID
 
