@@ -60,7 +60,7 @@ class Section(NamedTuple):
     listed: bool = True
 
 
-_OTHERS = "Other figures"
+UNCHANGED, OTHERS = "Unchanged", "Other figures"
 _SECTIONS: tuple[tuple[str, str, tuple[Outcome, ...], Only], ...] = (
     (
         "Regressions",
@@ -94,7 +94,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[Outcome, ...], Only], ...] = (
     ),
     ("New and gone", "Only one side has them.", (Outcome.NEW, Outcome.GONE), "all"),
     ("Not compared", "The note says why.", (Outcome.NOT_COMPARED,), "all"),
-    ("Unchanged", "Any change is proven to be within the threshold.", (Outcome.UNCHANGED,), "all"),
+    (UNCHANGED, "Any change is proven to be within the threshold.", (Outcome.UNCHANGED,), "all"),
 )
 
 
@@ -110,12 +110,12 @@ def sections(compared: Compared, options: Options = DEFAULT) -> list[Section]:
             continue
         chosen = [change for change in tested if change.outcome in outcomes]
         if chosen:
-            listed = options.every or title != "Unchanged"
+            listed = options.every or title != UNCHANGED
             found.append(Section(title, meaning, ordered(chosen, options.sort), listed))
     others = [change for change in compared.changes if not change.primary]
     if others and options.only == "all":
         meaning = "Not tested: they follow from those that are, or are only noted."
-        found.append(Section(_OTHERS, meaning, ordered(others, options.sort), options.every))
+        found.append(Section(OTHERS, meaning, ordered(others, options.sort), options.every))
     return found
 
 
