@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipstream.cli import (
+    bench_baseline,
     bench_calibrate,
     bench_results,
     bench_run,
@@ -94,6 +95,7 @@ def _families(suite: Suite) -> str:
 
 
 bench_run.register(app)
+bench_baseline.register(app)
 bench_calibrate.register(app)
 bench_results.register(app)
 bench_simulate.register(app)

@@ -162,12 +162,14 @@ def delete(
     \b
     slip bench delete 3f2a
     """
-    from slipstream.storage import bench, bench_names
+    from slipstream.storage import bench, bench_baselines, bench_names
 
     with _database() as connection:
         found = bench_names.resolve(connection, run)
-        when = output.time_text(found.started_ns)
-        if not output.confirm(f"Remove run {found.id} ({found.suite}, {when})?", force=force):
+        about = f"{found.suite}, {output.time_text(found.started_ns)}"
+        if any(found.id in baseline.runs for baseline in bench_baselines.all_(connection)):
+            about += ", of a baseline"
+        if not output.confirm(f"Remove run {found.id} ({about})?", force=force):
             return 1
         bench.delete(connection, found.id)
     return 0

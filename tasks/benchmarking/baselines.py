@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from slipstream.storage import bench_baselines
 from slipstream.storage.bench import RunRecord
 from slipstream.storage.bench_baselines import Baseline, Key
 from slipstream.storage.errors import UsageError
 from slipstream.storage.results import Connection
+from slipstream.tasks.benchmarking.compare import noise, pairs, read
 from slipstream.tasks.benchmarking.environment import fingerprint
+
+
+class Steadiness(NamedTuple):
+    """How much a figure varies from run to run of a baseline.
+
+    Attributes:
+        benchmark: The benchmark's name.
+        load: Of the cell, such as `concurrency=8`.
+        figure: Such as `ttft p50`.
+        unit: Of the median.
+        runs: That have it.
+        median: Of theirs.
+        noise: Deviation between runs as a share; None: fewer than two, or a figure is zero.
+    """
+
+    benchmark: str
+    load: str
+    figure: str
+    unit: str
+    runs: int
+    median: float
+    noise: float | None
 
 
 def key_of(run: RunRecord) -> Key:
@@ -42,3 +67,28 @@ def set_(connection: Connection, runs: Sequence[RunRecord]) -> Baseline:
                     "a baseline is of one suite, model and machine."
                 )
     return bench_baselines.set_(connection, first, [run.id for run in runs])
+
+
+def steadiness(connection: Connection, baseline: Baseline) -> list[Steadiness]:
+    """The figures of a baseline that are tested, each with its noise floor.
+
+    Raises:
+        read.Damaged: A run's rows do not decode.
+    """
+    runs = [read.run(connection, identity) for identity in baseline.runs]
+    found = []
+    for pair in pairs.pair(runs, runs):
+        middle = pairs.middle(pair.base)
+        if not pair.tested or middle is None:
+            continue
+        share = None
+        if len(pair.base) > 1 and all(figure.metric.value > 0 for figure in pair.base):
+            spread = noise.spread(pair.base)
+            share = math.sqrt(spread.squares / spread.freedom)
+        name = " ".join(part for part in pair.metric[:2] if part != "value")
+        found.append(
+            Steadiness(
+                pair.benchmark, pair.label, name, pair.metric.unit, len(pair.base), middle, share
+            )
+        )
+    return found
