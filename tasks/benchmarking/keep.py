@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from array import array
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from slipstream.storage.bench import MetricRow, SampleRow
+from slipstream.storage import bench, bench_answers, results
+from slipstream.storage.bench import CellRecord, MetricRow, SampleRow
+from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.model import Metric, Phase, Sample, Source
+
+if TYPE_CHECKING:
+    from slipstream.tasks.benchmarking.suite import Cell
+    from slipstream.tasks.benchmarking.tools.measure import Asked
 
 
 def to_row(sample: Sample) -> SampleRow:
@@ -62,3 +72,58 @@ def packed_list(numbers: list[int]) -> bytes:
         TypeError, OverflowError: They are none, or too large.
     """
     return packed(array("q", numbers))
+
+
+def record(
+    cell: Cell, before: CellRecord | None, withheld: str, judging: Asked | None
+) -> CellRecord:
+    """A cell that begins, or goes on.
+
+    Args:
+        cell: What is measured.
+        before: As it was when it was cut off; None: it was not begun.
+        withheld: Why its figures are not to be believed; empty: they are.
+        judging: The cases that it asks, if it does.
+
+    Raises:
+        UsageError: It asked other cases before.
+    """
+    digest = {"cases_digest": judging.digest} if judging else {}
+    if before and before.settings.get("cases_digest") != digest.get("cases_digest"):
+        raise UsageError(
+            f"The cases {cell.benchmark.cases} are not those that the run began with; put them "
+            "back, or run them anew."
+        )
+    return CellRecord(
+        id=0,
+        position=cell.position,
+        benchmark=cell.benchmark.name,
+        family=cell.benchmark.family,
+        label=cell.label,
+        settings=json.loads(cell.benchmark.model_dump_json())
+        | {"prompt_tokens": cell.prompt_tokens, "concurrency": cell.slots, "rate": cell.rate}
+        | digest,
+        withheld=withheld,
+        sessions=before.sessions + 1 if before else 1,
+        seconds=before.seconds if before else 0.0,
+    )
+
+
+def keeping(
+    connection: results.Connection, record: CellRecord, judging: Asked | None = None
+) -> tuple[frozenset[int], Callable[[Sample, Answer], None]]:
+    """The numbers of a cell's measured requests, and what keeps another one, judged or not."""
+    known = frozenset(
+        row.number for row in bench.samples(connection, record.id) if row.phase == "measured"
+    )
+
+    def save(made: Sample, said: Answer) -> None:
+        if judging is None or made.phase is not Phase.MEASURED:
+            bench.add_sample(connection, record.id, to_row(made))
+            return
+        judged = judging.judged(made, said)
+        with results.transaction(connection):
+            bench.add_sample(connection, record.id, to_row(made))
+            bench_answers.add(connection, record.id, judged)
+
+    return known, save

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
 from array import array
@@ -14,18 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from slipstream.storage import bench, bench_answers, results
 from slipstream.storage.bench import CellRecord, RunRecord
-from slipstream.storage.database import transaction
 from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 from slipstream.tasks.benchmarking import clients as processes
 from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.alone import only_one
-from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.memory import Memory
-from slipstream.tasks.benchmarking.model import Metric, Phase, Sample, Source, Waits
+from slipstream.tasks.benchmarking.model import Metric, Source, Waits
 from slipstream.tasks.benchmarking.own import Own
 from slipstream.tasks.benchmarking.prompts import Prompts, from_file
 from slipstream.tasks.benchmarking.requests import Requests
@@ -223,7 +220,7 @@ async def _measure(
             judging = asked.get(cell.benchmark.name)
             if judging:
                 cell = judging.planned(cell)
-            record = _record(cell, known.get(cell.position), withheld, judging)
+            record = keep.record(cell, known.get(cell.position), withheld, judging)
             record = bench.save_cell(connection, run.id, record)
             watcher.begun(cell, len(todo))
             pid = options.server_pid or (command.pid if command and not cell.benchmark.cold else 0)
@@ -232,7 +229,7 @@ async def _measure(
             own = Own(suite, cell, options.target.base_url, server.model, stop)
             try:
                 if cell.benchmark.gives == "samples":
-                    numbers, save = _kept(connection, record, None)
+                    numbers, save = keep.keeping(connection, record)
                     ended = await own.measure(save, len(numbers), watcher.progress)
                 else:
                     given: Sequence[Mapping[str, Any]] = ()
@@ -299,7 +296,7 @@ def _measuring(
     renew: Callable[[], Awaitable[int]] | None,
     judging: Asked | None,
 ) -> Measuring:
-    known, save = _kept(connection, record, judging)
+    known, save = keep.keeping(connection, record, judging)
     return Measuring(
         cell,
         requests,
@@ -310,50 +307,6 @@ def _measuring(
         counter=local,
         progress=watcher.progress,
         renew=renew,
-    )
-
-
-def _kept(
-    connection: results.Connection, record: CellRecord, judging: Asked | None
-) -> tuple[frozenset[int], Callable[[Sample, Answer], None]]:
-    """The numbers of a cell's measured requests, and what keeps another one, judged."""
-    known = frozenset(
-        row.number for row in bench.samples(connection, record.id) if row.phase == "measured"
-    )
-
-    def save(made: Sample, said: Answer) -> None:
-        if judging is None or made.phase is not Phase.MEASURED:
-            bench.add_sample(connection, record.id, keep.to_row(made))
-            return
-        judged = judging.judged(made, said)
-        with transaction(connection):
-            bench.add_sample(connection, record.id, keep.to_row(made))
-            bench_answers.add(connection, record.id, judged)
-
-    return known, save
-
-
-def _record(
-    cell: Cell, before: CellRecord | None, withheld: str, judging: Asked | None
-) -> CellRecord:
-    digest = {"cases_digest": judging.digest} if judging else {}
-    if before and before.settings.get("cases_digest") != digest.get("cases_digest"):
-        raise UsageError(
-            f"The cases {cell.benchmark.cases} are not those that the run began with; put them "
-            "back, or run them anew."
-        )
-    return CellRecord(
-        id=0,
-        position=cell.position,
-        benchmark=cell.benchmark.name,
-        family=cell.benchmark.family,
-        label=cell.label,
-        settings=json.loads(cell.benchmark.model_dump_json())
-        | {"prompt_tokens": cell.prompt_tokens, "concurrency": cell.slots, "rate": cell.rate}
-        | digest,
-        withheld=withheld,
-        sessions=before.sessions + 1 if before else 1,
-        seconds=before.seconds if before else 0.0,
     )
 
 
