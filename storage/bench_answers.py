@@ -25,6 +25,7 @@ class AnswerRow(NamedTuple):
     layer: str
     reason: str
     form: str
+    prompt: str
     expected: str
     actual: str
     text: str

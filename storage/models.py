@@ -316,6 +316,7 @@ class BenchAnswer(SQLModel, table=True):
     layer: str  # right, or where it went wrong: see tasks/benchmarking/tools/model.py
     reason: str  # one sentence; empty: it is right
     form: str  # in which the calls were written
+    prompt: str  # what was asked last
     expected: str  # JSON
     actual: str  # JSON
     text: str  # of the answer, as the model wrote it

@@ -31,6 +31,7 @@ CREATE TABLE bench_answers (
     layer VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,
     form VARCHAR NOT NULL,
+    prompt VARCHAR NOT NULL,
     expected VARCHAR NOT NULL,
     actual VARCHAR NOT NULL,
     text VARCHAR NOT NULL,

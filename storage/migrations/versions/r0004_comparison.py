@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         *_texts("category", "difficulty", "tool"),
         sa.Column("score", sa.Float(), nullable=False),
-        *_texts("layer", "reason", "form", "expected", "actual", "text"),
+        *_texts("layer", "reason", "form", "prompt", "expected", "actual", "text"),
         sa.ForeignKeyConstraint(["cell_id"], ["bench_cells.id"], ondelete="CASCADE"),
         sa.UniqueConstraint("cell_id", "number"),
     )

@@ -75,12 +75,19 @@ class Asked(NamedTuple):
             layer=str(layer),
             reason=reason,
             form=extraction.form,
+            prompt=prompt(case),
             expected=json.dumps([[_plain(c) for c in calls] for calls in case.answers]),
             actual=json.dumps(
                 [_made(call.name, call.arguments, call.raw) for call in extraction.calls]
             ),
             text=answer.text,
         )
+
+
+def prompt(case: Case) -> str:
+    """What a case asks last: the newest message of the user's."""
+    said = [m.get("content") for m in case.messages if m["role"] == "user"]
+    return str(said[-1] or "") if said else ""
 
 
 def answered(sample: Sample) -> bool:
