@@ -61,6 +61,7 @@ COMMANDS = {
     "demo": "slipstream.cli.demo:register",
     "config": "slipstream.cli.config:register",
     "flow": "slipstream.cli.flow:register",
+    "hook": "slipstream.cli.hook:register",
     "maintain": "slipstream.cli.maintain:register",
     "audit": "slipstream.cli.audit:register",
     "doctor": "slipstream.cli.doctor:register",
