@@ -43,7 +43,7 @@ LEFT_OUT = ""
 Kinds = Mapping[str, Any]
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """A case as the package has it.
 
     Attributes:
@@ -99,12 +99,12 @@ def name_of(function: str) -> str:
 
 
 @cache
-def entries(category: str) -> tuple[_Entry, ...]:
+def entries(category: str) -> tuple[Entry, ...]:
     """The cases of a category as the package has them."""
     cases, truths = (_lines(path) if path.exists() else [] for path in _paths(category))
     truth = {line["id"]: line["ground_truth"] for line in truths}
     return tuple(
-        _Entry(line["id"], line["question"][0], line["function"], truth.get(line["id"]))
+        Entry(line["id"], line["question"][0], line["function"], truth.get(line["id"]))
         for line in cases
     )
 
@@ -124,21 +124,20 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
-def _case(entry: _Entry, category: str) -> Case:
+def _case(entry: Entry, category: str) -> Case:
     tools = {name_of(f["name"]): f for f in entry.functions}
     answer: list[Expected] = []
     exact: set[str] = set()
+    fold: set[str] = set()
     for call in entry.truth or ():
         ((function, arguments),) = call.items()
         name = name_of(function)
         parameters = tools[name]["parameters"]
         answer.append(_expected(name, parameters, arguments))
-        exact |= {f"{name}.{one}" for one in _exact(parameters["properties"], arguments)}
-    strings = {
-        f"{name}.{argument}"
-        for name, function in tools.items()
-        for argument in function["parameters"]["properties"]
-    }
+        for argument, right in arguments.items():
+            kinds = parameters["properties"].get(argument, {})
+            exact |= {f"{name}.{argument}"} if _exact(kinds, right) else set()
+            fold |= {f"{name}.{argument}"} if _fold(kinds, right) else set()
     return Case(
         id=entry.id,
         messages=tuple(entry.question),
@@ -147,7 +146,7 @@ def _case(entry: _Entry, category: str) -> Case:
         category=category,
         rules=Rules(
             extra="forbid",
-            fold=frozenset(strings),
+            fold=frozenset(fold),
             exact=frozenset(exact),
             any_call="relevance" in category and "irrelevance" not in category,
         ),
@@ -192,18 +191,23 @@ def _expected(name: str, parameters: Kinds, arguments: Mapping[str, list[Any]]) 
 def _values(kinds: Kinds, right: list[Any]) -> Iterator[Any]:
     """The values of an argument.
 
-    Where it may be left out, its checker takes an empty text or list as well.
+    Where it may be left out, its checker takes an empty list or text as well.
     """
     kind = kinds.get("type")
+    text = kind in ("string", "any") or isinstance(_first(right), str)
     for value in right:
         if value != LEFT_OUT:
             yield _value(value)
         elif kind in ("array", "tuple"):
             yield []
-        elif kind in ("string", "any"):
+        elif text:
             yield LEFT_OUT
-    if right == [LEFT_OUT] and kind not in ("array", "tuple", "string", "any"):
+    if not text and right == [LEFT_OUT] and kind not in ("array", "tuple"):
         yield {ANY: []}  # nothing is right but to leave it out
+
+
+def _first(right: list[Any]) -> Any:
+    return next((value for value in right if value != LEFT_OUT), None)
 
 
 def _value(value: Any) -> Any:
@@ -221,21 +225,25 @@ def _alternatives(inner: Any) -> Any:
     return {OPTIONAL if LEFT_OUT in inner else ANY: [_value(one) for one in inner]}
 
 
-def _exact(properties: Kinds, arguments: Mapping[str, list[Any]]) -> Iterator[str]:
-    """Arguments whose numbers have to be of the type that is named: for an integer, no `5.0`.
+def _exact(kinds: Kinds, right: list[Any]) -> bool:
+    """Whether numbers have to be of the type that is named: for an integer, no `5.0`.
 
-    Of items in a list it is the type of the first right one, if no item of that type is wrong.
+    Of items in a list it is the type of the first right one, unless the argument may be left out.
     """
-    for name, right in arguments.items():
-        kinds = properties.get(name, {})
-        kind = kinds.get("type")
-        if kind == "integer":
-            if any(isinstance(value, int) for value in right):
-                yield name
-        elif kind in ("array", "tuple") and LEFT_OUT not in right:
-            wanted = float if kinds.get("items", {}).get("type") == "float" else int
-            firsts = [value[0] for value in right if isinstance(value, list) and value]
-            if firsts and all(type(first) is wanted for first in firsts):
-                yield name
-        elif kind == "any":
-            yield name
+    kind = kinds.get("type")
+    if kind in ("array", "tuple"):
+        wanted = float if kinds.get("items", {}).get("type") == "float" else int
+        firsts = [value[0] for value in right if isinstance(value, list) and value]
+        return LEFT_OUT not in right and all(type(first) is wanted for first in firsts)
+    if kind == "integer":
+        return any(isinstance(value, int) for value in right)
+    return kind not in ("float", "dict")
+
+
+def _fold(kinds: Kinds, right: list[Any]) -> bool:
+    """Whether texts are compared loosely: not where a right value is not of the type that is named.
+
+    Its checker takes such a text for the name of a variable.
+    """
+    known = {"string": str, "any": str, "array": list, "tuple": list, "dict": dict}
+    return isinstance(_first(right), known.get(kinds.get("type", ""), ()))
