@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipstream.cli import (
+    bench_ab,
     bench_baseline,
     bench_calibrate,
+    bench_comparisons,
     bench_results,
     bench_run,
     bench_serve_local,
     bench_simulate,
+    bench_tools,
+    bench_trend,
     output,
 )
 
@@ -95,8 +99,12 @@ def _families(suite: Suite) -> str:
 
 
 bench_run.register(app)
+bench_ab.register(app)
 bench_baseline.register(app)
 bench_calibrate.register(app)
 bench_results.register(app)
+bench_comparisons.register(app)
+bench_trend.register(app)
 bench_simulate.register(app)
+bench_tools.register(app)
 bench_serve_local.register(app)

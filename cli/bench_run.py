@@ -96,11 +96,11 @@ def run(
     if flow and server_command:
         raise UsageError("Give either --flow or --server-command.")
     from slipstream.storage.config.load import load
-    from slipstream.tasks.benchmarking import prepare, series
+    from slipstream.tasks.benchmarking import against, prepare, series
 
     if tag:
         series.check_tag(tag, repeat)
-    bench_series.check_severity(fail_on)
+    against.check_fail_on(fail_on)
     home, config = paths.home(), load().config
     with ExitStack() as stack:
         before = _resumed(resume, repeat) if resume else None

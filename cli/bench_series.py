@@ -5,34 +5,22 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from slipstream.cli import bench_results, output
-from slipstream.storage.errors import SlipError, UsageError
+from slipstream.storage.errors import SlipError
 
 if TYPE_CHECKING:
     from slipstream.storage.bench import MetricRow, RunRecord
     from slipstream.storage.results import Connection
 
-INTERRUPTED = 130
+INTERRUPTED, REGRESSION = 130, 3
 FIGURES = (
     ("accuracy", "value"), ("ttft", "p50"), ("itl", "p50"), ("e2e", "p50"), ("ready", "p50"),
     ("requests", "value"), ("output_tokens", "value"), ("goodput", "value"),
     ("error_rate", "value"),
 )  # fmt: skip
 HEADERS = ("benchmark", "load", "figure", "unit", "runs", "median", "lowest", "highest", "spread")
-
-
-def check_severity(fail_on: str) -> None:
-    """See that `--fail-on` names a severity.
-
-    Raises:
-        UsageError: It does not.
-    """
-    from slipstream.storage.config.settings import FailOn
-
-    if fail_on and fail_on not in get_args(FailOn):
-        raise UsageError(f"--fail-on {fail_on} is none of {', '.join(get_args(FailOn))}.")
 
 
 def finished(
@@ -74,9 +62,29 @@ def finished(
             raise SlipError(f"The run was stopped: {last.reason}")
         if baseline:
             baselines.set_(connection, runs)
-            output.note(f"they are the baseline of {last.suite}, {last.model}, on this machine")
+            output.note(f"this is the baseline of {last.suite}, {last.model}, on this machine")
             return 0
-    return 0
+        return _held(connection, last, fail_on)
+
+
+def _held(connection: Connection, run: RunRecord, fail_on: str) -> int:
+    """Say how a run stands to its baseline, where it has one; whether that is a failure."""
+    from slipstream.storage import bench_baselines
+    from slipstream.tasks.benchmarking import baselines
+
+    if bench_baselines.get(connection, baselines.key_of(run)) is None:
+        return 0  # known without what takes a second to import
+    from slipstream.storage.config.load import load
+    from slipstream.tasks.benchmarking import against
+
+    found = against.baseline(connection, run, against.policy(load().config.bench))
+    if found is None:
+        return 0
+    names = f"{found.base.name} {found.candidates[0].side.name}"
+    output.note(
+        f"against the baseline: {against.sentence(found)} `slip compare {names}` shows all of it"
+    )
+    return REGRESSION if fail_on and against.fails(found, fail_on) else 0
 
 
 def _show(connection: Connection, runs: Sequence[RunRecord], of: int, *, json: bool) -> None:

@@ -58,6 +58,11 @@ def identity(first: str, number: int) -> str:
     return hashlib.sha256(f"{first}/{number}".encode()).hexdigest()[:ID]
 
 
+def name_of(first: str, of: int) -> str:
+    """What a series is called in a comparison; a run alone by its id."""
+    return f"{bench_names.SERIES}{first}" if of > 1 else first
+
+
 def check_tag(tag: str, of: int) -> None:
     """See that a name can be the tag of a series, and with a number behind it of its runs.
 
