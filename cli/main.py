@@ -58,12 +58,14 @@ COMMANDS = {
     "map": "slipstream.cli.map_options:register",
     "cache": "slipstream.cli.cache_options:register",
     "bench": "slipstream.cli.bench:register",
+    "compare": "slipstream.cli.compare:register",
     "demo": "slipstream.cli.demo:register",
     "config": "slipstream.cli.config:register",
     "flow": "slipstream.cli.flow:register",
     "hook": "slipstream.cli.hook:register",
     "maintain": "slipstream.cli.maintain:register",
     "audit": "slipstream.cli.audit:register",
+    "events": "slipstream.cli.events:register",
     "doctor": "slipstream.cli.doctor:register",
 }
 

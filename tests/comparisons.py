@@ -74,7 +74,7 @@ def comparison(
 def of_each_outcome() -> Iterator[Change]:
     yield change()
     yield change("accuracy", "value", 0.9, 0.7, severity=Severity.MAJOR)._replace(
-        unit="share", direction="higher", low=-0.3, high=-0.14
+        unit="share", direction="higher", relative=-0.2, low=-0.3, high=-0.14
     )
     yield change("e2e", outcome=Outcome.SUSPECTED_REGRESSION, severity=Severity.MINOR, base=690.0,
                  candidate=745.0)  # fmt: skip
@@ -86,7 +86,7 @@ def of_each_outcome() -> Iterator[Change]:
         detectable=0.24, note="Too few values for this percentile.", p_corrected=1.0
     )
     yield change("itl", "p50", 10, 10.01, Outcome.UNCHANGED, Severity.NONE)
-    yield change("itl", "mean", 10, 10.01, Outcome.UNCHANGED, Severity.NONE, primary=False)
+    yield change("itl", "mean", 10, 10.01, Outcome.SHOWN, Severity.NONE, primary=False)
     yield change("goodput", "value", None, 3, Outcome.NEW, Severity.NONE)._replace(
         unit="requests/s", direction="higher"
     )
@@ -154,9 +154,9 @@ def _statistics(
         primary = statistic in ("p50", "p95")
         yield change(
             metric, statistic, at * spread, new,
-            (Outcome.REGRESSION if worse else Outcome.UNCHANGED if statistic != "p95"
-             else Outcome.CANNOT_TELL),
-            Severity.MODERATE if worse else Severity.NONE,
+            (Outcome.SHOWN if not primary else Outcome.REGRESSION if worse
+             else Outcome.UNCHANGED if statistic == "p50" else Outcome.CANNOT_TELL),
+            Severity.MODERATE if worse and primary else Severity.NONE,
             benchmark=benchmark, label=label, primary=primary,
         )  # fmt: skip
 

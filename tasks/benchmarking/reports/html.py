@@ -128,22 +128,36 @@ def _page(
     left: int = 0,
     classes: str = "",
 ) -> str:
-    css = (_HERE / "report.css").read_text(encoding="utf-8") + classes
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     shown = options._replace(every=True)
-    sections = [view.sections(compared, shown) for compared in comparison.candidates]
-    return _environment().get_template("report.html").render(
+    return _rendered(
+        "report.html",
+        classes,
         comparison=comparison,
-        sections=sections,
-        open_titles=_open(options),
+        sections=[view.sections(compared, shown) for compared in comparison.candidates],
+        folded=() if options.every else (view.UNCHANGED, view.OTHERS),
         state=_state(comparison),
         cut=cut,
         groups=groups,
         drawn=drawn or {},
         left=left,
-        css=css,
-        digest=digest,
-    )  # fmt: skip
+    )
+
+
+def render_trend(trend: Trend) -> str:
+    """The history of a metric as a page."""
+    sheet = Sheet(plots.COLOURS)
+    title = view.trend_name(trend)
+    group = None
+    if len(trend.points) > 1:
+        group = _group("plot", Wanted(title, partial(_history, [trend])), sheet)
+    return _rendered("trend.html", sheet.css(), trend=trend, group=group)
+
+
+def _rendered(template: str, classes: str, **values: object) -> str:
+    """A page whose policy allows its own style sheet and nothing else."""
+    css = (_HERE / "report.css").read_text(encoding="utf-8") + classes
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return _environment().get_template(template).render(css=css, digest=digest, **values)
 
 
 @cache
@@ -171,11 +185,6 @@ def _state(comparison: Comparison) -> str:
     return "unsure" if found & unsure or not found else "good"
 
 
-def _open(options: Options) -> tuple[str, ...]:
-    """Titles of sections that are folded away, unless all is asked for."""
-    return () if options.every else (view.UNCHANGED, view.OTHERS)
-
-
 def _group(key: str, wanted: Wanted, sheet: Sheet) -> Group:
     figures = []
     for number, plot in enumerate(wanted.draw()):
@@ -186,9 +195,9 @@ def _group(key: str, wanted: Wanted, sheet: Sheet) -> Group:
 
 
 def _wanted(comparison: Comparison, trends: Sequence[Trend]) -> Iterator[Wanted]:
-    """All that can be drawn: loads, histories, then distributions, those that changed most first."""
-    if found := list(islice(sweeps(comparison), MOST_SWEEPS)):
-        yield Wanted("Throughput against latency", partial(_throughput, found))
+    """All that can be drawn: loads, histories, distributions; those that changed most first."""
+    if swept := list(islice(sweeps(comparison), MOST_SWEEPS)):
+        yield Wanted("Throughput against latency", partial(_throughput, swept))
     if histories := [trend for trend in trends if len(trend.points) > 1]:
         yield Wanted("History", partial(_history, histories))
     sides = plots.by_metric(

@@ -1,8 +1,8 @@
 """The plots of a report, drawn by matplotlib as SVG.
 
 Nothing of `matplotlib.pyplot` is used, and nothing of the user's own settings of matplotlib: the
-same numbers give the same bytes. Colours are those of `COLOURS`, which the page replaces by its own,
-light or dark; sides differ in dashes and markers as well.
+same numbers give the same bytes. Colours are those of `COLOURS`, which the page replaces by its
+own, light or dark; sides differ in dashes and markers as well.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TAIL = (0, 50, 75, 90, 95, 99)  # percentiles at the axis
 LISTED = (0, 5, 10, 25, 50, 75, 90, 95, 99, 100)  # percentiles in the table
 LONGEST = 12  # characters of a name in a plot
 MOST_DATES = 4
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11,
     "font.family": "sans-serif",
@@ -107,9 +107,10 @@ def distribution(sides: Sequence[tuple[str, Distribution]]) -> Plot:
                          linestyle=_DASHES[number])  # fmt: skip
             width = (first.edges[-1] - first.edges[0]) or 1
             left = (median - first.edges[0]) / width < 0.5
-            axes.text(median, height, f" {_short(name)}: {view.figure(median, found.unit)} ",
-                      transform=axes.get_xaxis_transform(), color=SERIES[number],
-                      ha="left" if left else "right", va="center")  # fmt: skip
+            axes.annotate(f"{_short(name)}: {view.figure(median, found.unit)}", (median, height),
+                          (4 if left else -4, 0), xycoords=axes.get_xaxis_transform(),
+                          textcoords="offset points", color=SERIES[number],
+                          ha="left" if left else "right", va="center")  # fmt: skip
         axes.set_xlabel(f"{first.metric} ({first.unit}); lines: medians")
         svg = _svg(figure)
     rows = tuple(
@@ -122,7 +123,9 @@ def distribution(sides: Sequence[tuple[str, Distribution]]) -> Plot:
     )
     return Plot(
         f"Distribution of {first.metric}",
-        "How many requests took how long. " + _spread(sides),
+        "How many requests took how long; "
+        + ", ".join(f"{n}: median {view.figure(of.quantiles[50], of.unit)}" for n, of in sides)
+        + ".",
         svg,
         (first.unit, *(name for name, _ in sides)),
         rows,
@@ -136,7 +139,7 @@ def percentiles(sides: Sequence[tuple[str, Distribution]]) -> Plot:
         for number, (_, found) in enumerate(sides):
             axes.plot([_tail(q) for q in range(100)], found.quantiles[:100], color=SERIES[number],
                       linewidth=1.6, linestyle=_DASHES[number], marker=_MARKERS[number],
-                      markersize=4, markevery=list(TAIL))  # fmt: skip
+                      markersize=4, markevery=list(TAIL), clip_on=False)  # fmt: skip
         axes.set_xticks([_tail(q) for q in TAIL], [str(q) for q in TAIL])
         axes.set_xlim(0, _tail(99))
         axes.set_xlabel("percentile")
@@ -221,9 +224,10 @@ def history(trend: Trend) -> Plot:
         for change in trend.changes:
             axes.axvline(change.place - 0.5, color=ACCENT, linewidth=1)
             left = change.place < len(points) / 2
-            axes.text(change.place - 0.5, 1.0, f" {view.percent(change.relative)} ",
-                      transform=axes.get_xaxis_transform(), color=ACCENT, va="top",
-                      ha="left" if left else "right")  # fmt: skip
+            axes.annotate(view.relative(change.relative, trend.unit), (change.place - 0.5, 1.0),
+                          (4 if left else -4, 0), xycoords=axes.get_xaxis_transform(),
+                          textcoords="offset points", color=ACCENT, va="top",
+                          ha="left" if left else "right")  # fmt: skip
         axes.margins(y=0.15)
         step = max(1, math.ceil(len(points) / MOST_DATES))
         places = list(range(0, len(points), step))

@@ -1,4 +1,4 @@
-"""Makes what matplotlib draws fit for a page: small, in the page's colours and fonts, without styles.
+"""Makes what matplotlib draws fit for a page: small, in the page's colours and fonts.
 
 A page whose Content-Security-Policy is strict takes no `style` attribute: each becomes a class, and
 the classes of all plots go into the page's one sheet.

@@ -88,7 +88,8 @@ _SECTIONS: tuple[tuple[str, str, tuple[Outcome, ...], Only], ...] = (
     ),
     (
         "Cannot tell",
-        "Too few or too noisy values to say that they changed, or that they did not.",
+        "Too few or too noisy values to say that they changed, or that they did not; `seen from` "
+        "is the smallest change that would have been found.",
         (Outcome.CANNOT_TELL,),
         "all",
     ),
@@ -130,8 +131,8 @@ def ordered(changes: Iterable[Change], sort: Sort) -> tuple[Change, ...]:
 
 
 def size(change: Change) -> float:
-    """How large a change is, whichever its direction: what severity goes by."""
-    value = change.difference if change.unit == "share" else change.relative
+    """How large a change is, whichever its direction."""
+    value = change.relative
     return abs(value) if value is not None and math.isfinite(value) else 0.0
 
 
@@ -158,26 +159,27 @@ def number(value: float) -> str:
 
 def difference(change: Change) -> str:
     """How much changed: `+15.0%`; of shares `-20.0 points`, of what has no ratio `+3.00 ms`."""
-    if change.difference is not None and change.unit == "share":
-        return f"{change.difference * 100:+.1f} points"
     if change.relative is not None:
-        return percent(change.relative)
+        return relative(change.relative, change.unit)
     if change.difference is not None and math.isfinite(change.difference):
         sign = "+" if change.difference >= 0 else ""
         return f"{sign}{figure(change.difference, change.unit)}"
     return "-"
 
 
-def percent(share: float) -> str:
-    """A relative change: `+15.0%`."""
-    return f"{share:+.1%}" if math.isfinite(share) else "not finite"
+def relative(share: float, unit: str) -> str:
+    """A relative change, `+15.0%`; that of a share is the difference: `-20.0 points`."""
+    if not math.isfinite(share):
+        return "not finite"
+    return f"{share * 100:+.1f} points" if unit == "share" else f"{share:+.1%}"
 
 
 def interval(change: Change) -> str:
     """The 95 % interval of the relative change, `+12.9% to +17.1%`; empty: there is none."""
     if change.low is None or change.high is None:
         return ""
-    return f"{percent(change.low)} to {percent(change.high)}"
+    ends = [relative(end, change.unit).removesuffix(" points") for end in (change.low, change.high)]
+    return " to ".join(ends)
 
 
 def chance(p: float | None) -> str:
@@ -190,7 +192,9 @@ def chance(p: float | None) -> str:
 def detectable(change: Change) -> str:
     """The smallest change that would have been seen: `12.0%`; `unknown` where it is not known."""
     found = change.detectable
-    return f"{found:.1%}" if found is not None and math.isfinite(found) else "unknown"
+    if found is None or not math.isfinite(found):
+        return "unknown"
+    return relative(found, change.unit).removeprefix("+")
 
 
 def direction(change: Change | Trend, share: float | None) -> str:
@@ -206,11 +210,7 @@ def headline(comparison: Comparison) -> str:
     counts = Counter(change.outcome for change in tested)
     worst = comparison.worst
     if worst is not Severity.NONE:
-        count = sum(
-            change.outcome is Outcome.REGRESSION
-            for candidate in comparison.candidates
-            for change in candidate.changes
-        )
+        count = counts[Outcome.REGRESSION]
         which = f"the worst of them is {worst}" if count > 1 else f"it is {worst}"
         return f"{counted(count, 'regression')}; {which}."
     if count := counts[Outcome.SUSPECTED_REGRESSION]:
@@ -236,7 +236,7 @@ def methods(compared: Compared) -> list[str]:
     known = sorted(
         c.detectable
         for c in compared.changes
-        if c.method and c.detectable is not None and math.isfinite(c.detectable)
+        if c.unit != "share" and c.detectable is not None and math.isfinite(c.detectable)
     )
     if known:
         middle = known[len(known) // 2]
@@ -244,7 +244,9 @@ def methods(compared: Compared) -> list[str]:
             f"With 80% power these runs show a change of {middle:.1%} in the median metric, of "
             f"{known[0]:.1%} in the steadiest and of {known[-1]:.1%} in the noisiest."
         )
-    noise = sorted(c.noise for c in compared.changes if c.noise is not None and c.primary)
+    noise = sorted(
+        c.noise for c in compared.changes if c.unit != "share" and c.primary and c.noise is not None
+    )
     if noise:
         said.append(f"Noise floor: {noise[len(noise) // 2]:.1%} in the median metric.")
     return said
@@ -258,7 +260,7 @@ def rules(comparison: Comparison) -> str:
     return (
         f"A change counts from {policy.threshold * 100:.3g}% on{other}. All "
         f"{counted(tests, 'test')} are corrected together (Holm), so that at most "
-        f"{policy.alpha * 100:.3g} in 100 comparisons of unchanged systems raise a false alarm."
+        f"{policy.alpha * 100:.3g} in 100 comparisons of unchanged systems name a regression."
     )
 
 
@@ -294,7 +296,7 @@ def change_point(trend: Trend, change: ChangePoint) -> str:
     return (
         f"From run {at.run} ({day(at.at_ns)}{commit}) on it is "
         f"{figure(change.after, trend.unit)} instead of {figure(change.before, trend.unit)} "
-        f"({percent(change.relative)}{', ' + meaning if meaning else ''}; "
+        f"({relative(change.relative, trend.unit)}{', ' + meaning if meaning else ''}; "
         f"p {chance(change.p) or 'unknown'})"
         f"{'; the machine or the server changed there as well' if moved else ''}."
     )
@@ -307,9 +309,8 @@ def trend_sentences(trend: Trend) -> list[str]:
         said.append("No change point was found.")
     if trend.drift is not None:
         meaning = direction(trend, trend.drift)
-        said.append(
-            f"It drifts by {percent(trend.drift)} in ten runs{', ' + meaning if meaning else ''}."
-        )
+        drift = relative(trend.drift, trend.unit)
+        said.append(f"It drifts by {drift} in ten runs{', ' + meaning if meaning else ''}.")
     return [*said, *([trend.note] if trend.note else [])]
 
 
