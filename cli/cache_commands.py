@@ -123,7 +123,7 @@ def audited(action: str, subject: str, count: int, size: int) -> None:
     """Write down what was destroyed; that this fails does not undo it, and is said."""
     try:
         with closing(database.connect(paths.home())) as connection:
-            audit.record(connection, action, subject, size, {"entries": count})
+            audit.removed_from_cache(connection, action, subject, size, {"entries": count})
     except (SlipError, OSError, sqlite3.Error) as error:
         output.warn(f"It could not be written into the audit log: {error}")
 

@@ -130,7 +130,9 @@ def _remove(parameters: InvalidateParameters) -> dict[str, int]:
             with closing(database.connect(paths.home())) as connection:
                 detail = {**parameters.chosen, "entries": removed.count}
                 detail.pop("cache_keys", None)  # there may be thousands; the subject counts them
-                audit.record(connection, ACTION, parameters.label, removed.bytes, detail)
+                audit.removed_from_cache(
+                    connection, ACTION, parameters.label, removed.bytes, detail
+                )
         except (SlipError, OSError, sqlite3.Error) as error:  # it is removed all the same
             logs.warning("audit.not_written", action=ACTION, error=str(error))
     return report

@@ -7,6 +7,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slipstream.storage import events
+from slipstream.storage.database import transaction
+
 if TYPE_CHECKING:
     from slipstream.storage.connection import Connection
 
@@ -39,6 +42,24 @@ def record(
         "INSERT INTO audit (at_ns, who, action, subject, amount, detail) VALUES (?, ?, ?, ?, ?, ?)",
         (time.time_ns(), _user(), action, subject, amount, json.dumps(detail or {})),
     )
+
+
+def removed_from_cache(
+    connection: Connection, action: str, choice: str, size: int, detail: dict[str, Any]
+) -> None:
+    """Write down that entries left the cache, and publish it.
+
+    Args:
+        connection: To the main database.
+        action: Of the entry in the audit log.
+        choice: Which entries, in words.
+        size: Their bytes.
+        detail: More of it; `entries` is how many.
+    """
+    payload = {"action": action, "choice": choice, "entries": detail["entries"], "size": size}
+    with transaction(connection):
+        record(connection, action, choice, size, detail)
+        events.emit(connection, events.CACHE_INVALIDATED, payload)
 
 
 def entries(connection: Connection, limit: int = 50, action: str = "") -> list[Entry]:

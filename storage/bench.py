@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from slipstream.storage import audit
+from slipstream.storage import audit, events
 from slipstream.storage.connection import Connection
 from slipstream.storage.database import printable, transaction
 
@@ -116,8 +116,13 @@ _METRIC = ", ".join(MetricRow._fields)
 _LARGEST = 2**63 - 1  # of an INTEGER; a server may state any number
 
 
-def save_run(connection: Connection, run: RunRecord) -> None:
+def save_run(connection: Connection, run: RunRecord, *, publish: bool = True) -> None:
     """Write a run that begins, or one that changed; its cells and tags stay.
+
+    Args:
+        connection: To the database.
+        run: Which one.
+        publish: Where it has ended, tell the subscribers of events.
 
     Raises:
         results.Error: Nothing was saved.
@@ -132,6 +137,8 @@ def save_run(connection: Connection, run: RunRecord) -> None:
         )
         if run.state != RUNNING:
             audit.record(connection, "bench run", run.id, None, {"state": run.state})
+            if publish:
+                events.emit(connection, events.BENCHMARK_COMPLETE, _event(run))
 
 
 def runs(
@@ -320,6 +327,13 @@ def prune(
     for (run,) in () if dry_run else rows:
         delete(connection, run)
     return [run for (run,) in rows]
+
+
+def _event(run: RunRecord) -> dict[str, Any]:
+    """What the subscribers of events are told of a run."""
+    names = ("suite", "model", "state", "reason")
+    told = {"run": run.id, "server": run.base_url, **{name: getattr(run, name) for name in names}}
+    return {name: printable(value) for name, value in told.items()}
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:

@@ -1,1 +1,4 @@
-"""The event bus: typed events over the streams of a Redis client."""
+"""The event bus: from the outbox to streams of Redis, and from there to who subscribed.
+
+Delivered at least once, in order per stream, bounded. See docs/events.md.
+"""

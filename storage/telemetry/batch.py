@@ -65,6 +65,11 @@ class Batch:
             self._counts.clear()
             self._buckets.clear()
 
+    def sums(self, kind: str) -> tuple[int, int]:
+        """How many operations of a kind there are, and the bytes of their values."""
+        found = [sums for key, sums in self._counters.items() if key[2] == kind]
+        return sum(count for count, _ in found), sum(size for _, size in found)
+
     def write(self, connection: sqlite3.Connection, now_ns: int) -> None:
         """Add all to the database, inside a transaction of the caller's."""
         connection.executemany(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sqlite3
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipstream.storage import database, logs
+from slipstream.storage import database, events, logs
 from slipstream.storage.config.settings import DEFAULTS, Telemetry
 from slipstream.storage.telemetry import levels
 from slipstream.storage.telemetry.batch import Batch, Context
@@ -77,8 +78,8 @@ class Recorder:
         with self._writing:
             count = len(self._events)
             try:
-                events = (self._events.popleft() for _ in range(count))
-                self._batch.add(events, self._settings.sample)
+                taken = (self._events.popleft() for _ in range(count))
+                self._batch.add(taken, self._settings.sample)
                 if self._batch:
                     self._write()
             except Exception as error:  # whatever it is, it is not the cache's trouble
@@ -122,11 +123,23 @@ class Recorder:
         with closing(database.connect(self._home)) as connection:
             with database.transaction(connection):
                 self._batch.write(connection, now_ns)
+                self._publish(connection)
             self._batch = Batch()  # whatever fails from here on, it must not be added again
             now_s = now_ns // 1_000_000_000
             if levels.is_due(connection, now_s):
                 with database.transaction(connection):
                     levels.roll_up(connection, now_s, self._settings)
+
+    def _publish(self, connection: sqlite3.Connection) -> None:
+        """One event for all hits of the batch, and one for all misses: a hit waits for none."""
+        for kind, name in (("hit", events.CACHE_HIT), ("miss", events.CACHE_MISS)):
+            count, size = self._batch.sums(kind)
+            if count:
+                total, total_size = connection.execute(
+                    "SELECT sum(count), sum(size) FROM telemetry_counters WHERE kind = ?", (kind,)
+                ).fetchone()
+                payload = {"count": count, "size": size, "total": total, "total_size": total_size}
+                events.emit(connection, name, {"origin": events.origin(self._home), **payload})
 
 
 def _forked(recorder: Recorder | None) -> None:

@@ -88,7 +88,7 @@ def from_json(connection: Connection, text: str, where: str) -> RunRecord:
         ) from error
     if bench.run(connection, run.id):
         raise UsageError(f"Run {run.id} is stored already; delete it first to import it again.")
-    bench.save_run(connection, run)
+    bench.save_run(connection, run, publish=False)
     try:
         for record, metrics, samples in cells:
             stored = bench.save_cell(connection, run.id, record)

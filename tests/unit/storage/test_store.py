@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import sys
@@ -246,9 +247,10 @@ def test_an_event_is_written_with_each_output(store: OutputStore) -> None:
     from slipstream.storage import events
 
     stored = put(store, b"x\n")
-    ((number, name, payload),) = events.pending(store.connection)
-    assert (name, payload["sha256"], payload["lines"]) == ("OutputGenerated", stored.sha256, 1)
-    events.mark_delivered(store.connection, [number])
+    (row,) = events.pending(store.connection)
+    payload = json.loads(row.payload)
+    assert (row.name, payload["sha256"], payload["lines"]) == ("OutputGenerated", stored.sha256, 1)
+    events.mark_delivered(store.connection, [row.number])
     assert events.pending(store.connection) == []
 
 

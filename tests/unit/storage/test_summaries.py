@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 import pytest
@@ -32,8 +33,9 @@ def test_a_summary_comes_back_with_its_findings_in_order(store: OutputStore) -> 
 
 def test_a_summary_is_saved_with_its_event_and_its_audit_entry(store: OutputStore) -> None:
     summaries.save(store.connection, SUMMARY, [FINDING])
-    ((_, name, payload),) = events.pending(store.connection)
-    assert (name, payload["id"], payload["errors"]) == ("SummaryCreated", SUMMARY.id, 2)
+    (row,) = events.pending(store.connection)
+    payload = json.loads(row.payload)
+    assert (row.name, payload["id"], payload["errors"]) == ("SummaryCreated", SUMMARY.id, 2)
     (entry,) = audit.entries(store.connection)
     assert (entry.action, entry.subject, entry.amount) == ("summary", SUMMARY.id, 400)
 
