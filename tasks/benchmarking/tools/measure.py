@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from slipstream.storage.bench_answers import AnswerRow
 from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
 from slipstream.tasks.benchmarking.model import Sample
 from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
 from slipstream.tasks.benchmarking.simulate.settings import EXPECT_HEADER, Settings
-from slipstream.tasks.benchmarking.suite import Benchmark, Cell
+from slipstream.tasks.benchmarking.suite import Benchmark, Cell, Suite
 from slipstream.tasks.benchmarking.target import Server
 from slipstream.tasks.benchmarking.tools import case as files
 from slipstream.tasks.benchmarking.tools import values
 from slipstream.tasks.benchmarking.tools.model import Case, Expected, Extraction, Layer
+
+LONGEST_NAME = 50  # characters of a benchmark's name that is made of a file's
 
 
 class Asked(NamedTuple):
@@ -120,6 +125,29 @@ def asked(benchmark: Benchmark) -> Asked:
     if not chosen:
         raise UsageError(f"None of the cases {benchmark.cases} is all that was asked for.")
     return Asked(tuple(chosen), file.digest, benchmark.repeats)
+
+
+def suite_of(cases: str, changes: Mapping[str, Any]) -> Suite:
+    """A suite that asks cases and nothing else.
+
+    Args:
+        cases: By name, or a file.
+        changes: Settings of its benchmark.
+
+    Raises:
+        UsageError: A setting is out of bounds.
+    """
+    path = Path(cases)
+    label = re.sub("[^a-z0-9]+", "-", path.name.removesuffix(".json").lower()).strip("-")
+    own = cases in files.shipped()
+    benchmark = {
+        "name": label[:LONGEST_NAME] or "cases",
+        "family": "tools",
+        "cases": str(path.absolute()) if path.suffix == ".json" else cases,
+        **changes,
+    }
+    name = "tools" if own else f"tools-{benchmark['name']}"
+    return suites.parse(json.dumps({"name": name, "benchmarks": [benchmark]}), cases)
 
 
 def _unknown(what: str, known: Sequence[str]) -> str:
