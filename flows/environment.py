@@ -11,8 +11,10 @@ import os
 from pathlib import Path
 
 from slipstream.flows import server
-from slipstream.storage.paths import make_private
+from slipstream.storage.paths import config_path, make_private
 
+FOLDER = "prefect"
+"""Prefect's home, in the data folder."""
 START_SECONDS = 120
 """For the temporary server: its first start on a new home takes longer than Prefect's own 20 s."""
 
@@ -22,23 +24,54 @@ def prepare(home: Path) -> None:
 
     Where `slip up` runs a server, that one is used.
     """
-    folder = make_private(home / "prefect")
     # CRITICAL: when the temporary server is stopped, its services log how they were cancelled, and
     # what failed is said by us, in a sentence. The logs of runs go to the server all the same.
     for name, value in {
-        "PREFECT_HOME": str(folder),
-        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        **_own(home),
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(START_SECONDS),
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
-        "DO_NOT_TRACK": "1",
     }.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" not in os.environ and (up := server.running(home)) and up.healthy:
         os.environ["PREFECT_API_URL"] = up.api_url
     spare_loopback()
+
+
+def for_children(home: Path, api_url: str) -> dict[str, str]:
+    """The environment of what `slip up` starts: nothing of the user's own Prefect is in it.
+
+    Args:
+        home: The data folder.
+        api_url: Of the server.
+    """
+    spare_loopback()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    config = {"SLIPSTREAM_CONFIG": str(config_path())} if "SLIPSTREAM_CONFIG" in kept else {}
+    return {
+        **kept,
+        **config,  # both are read from another folder than this one
+        "SLIPSTREAM_HOME": str(home),
+        **_own(home),
+        "PREFECT_API_URL": api_url,
+        "PREFECT_UI_STATIC_DIRECTORY": str(make_private(home / FOLDER) / "ui"),
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # A schedule that was set a moment ago is seen so soon.
+        "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+    }
+
+
+def _own(home: Path) -> dict[str, str]:
+    """A home of our own, no telemetry; runs print nothing: their logs are on the server."""
+    folder = make_private(home / FOLDER)
+    return {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def spare_loopback() -> None:

@@ -30,6 +30,7 @@ class Files(NamedTuple):
         lock: Locked by the supervisor for as long as it lives.
         state: What is up, as JSON; of nothing that is, when the lock is free.
         wake: A FIFO: a byte makes the runner look for flow runs at once.
+        runner: Written by the runner when it serves: its process, and what is wrong.
         stop: How `slip down` wants it to end.
         server_log: What Prefect's server prints.
         runner_log: What the runner and the supervisor print.
@@ -39,6 +40,7 @@ class Files(NamedTuple):
     lock: Path
     state: Path
     wake: Path
+    runner: Path
     stop: Path
     server_log: Path
     runner_log: Path
@@ -86,7 +88,7 @@ def files(home: Path) -> Files:
         StorageError: It cannot be made.
     """
     folder = make_private(home / "up")
-    names = ("lock", "state.json", "wake", "stop.json", "server.log", "runner.log")
+    names = ("lock", "state.json", "wake", "runner.json", "stop.json", "server.log", "runner.log")
     return Files(folder, *(folder / name for name in names))
 
 
@@ -212,6 +214,16 @@ def check_address(host: str, port: int) -> None:
         f"Port {port} of {host} is taken by {who}{_holder(port)}; end that, or choose another port "
         "with --port or the setting server.port."
     )
+
+
+def installed(name: str) -> str:
+    """The version of a distribution; empty where it runs from its source."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def in_url(host: str) -> str:
