@@ -18,19 +18,17 @@ def differences(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[str]:
     """What differs, one sentence each."""
     for name, look in LOOKS.items():
         yield from _different(name, base, candidate, look)
+    yield from _seeds(base, candidate)
     yield from _clients(base, candidate)
     yield from _properties(base, candidate)
-    if not _same(base, candidate, lambda run: run.record.suite_json) and _same(
-        base, candidate, lambda run: run.record.suite
-    ):
+    if not _same(base, candidate, _plan) and _same(base, candidate, lambda run: run.record.suite):
         changed = ", ".join(_changed(base[-1], candidate[-1]))
         yield f"The suite has the same name and another text{changed and f' ({changed})'}."
     yield from _prompts(base, candidate)
     yield from _lengths(base, candidate)
     yield from _withheld("base", base)
     yield from _withheld("candidate", candidate)
-    for run in (*base, *candidate):
-        yield from _busy(run)
+    yield from _busy((*base, *candidate))
     yield from _apart(base, candidate)
 
 
@@ -59,7 +57,6 @@ LOOKS: dict[str, Callable[[Run], str]] = {
     "server": _server("name"),
     "server's version": _server("version"),
     "counting of tokens": _environment("tokens"),
-    "seed": lambda run: str(run.record.seed),
 }
 """What is held against each other, in the order in which it is said."""
 
@@ -137,13 +134,32 @@ def _changed(base: Run, candidate: Run) -> Iterator[str]:
             yield str(name)
 
 
+def _plan(run: Run) -> str:
+    """The suite without its seed, which differs from run to run of a series."""
+    try:
+        suite = _object(json.loads(run.record.suite_json))
+    except ValueError:
+        return run.record.suite_json
+    return json.dumps({name: value for name, value in suite.items() if name != "seed"})
+
+
+def _seeds(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[str]:
+    """Series of the same suite have the same seeds; the longer one has more."""
+    before, after = ({run.record.seed for run in runs} for runs in (base, candidate))
+    if not (before <= after or after <= before):
+        said = (", ".join(map(str, sorted(seeds))) for seeds in (before, after))
+        yield "Other seeds: base {}, candidate {}.".format(*said)
+
+
 def _prompts(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[str]:
     """The digest tells less than the suite or the seed where one of those differs."""
-    for look in (lambda run: run.record.suite_json, lambda run: str(run.record.seed)):
-        if not _same(base, candidate, look):
-            return
-    digests = {run.record.digest for run in (*base, *candidate) if run.record.digest}
-    if len(digests) > 1:
+    if not _same(base, candidate, _plan):
+        return
+    digests: dict[int, set[str]] = {}
+    for run in (*base, *candidate):
+        if run.record.digest:
+            digests.setdefault(run.record.seed, set()).add(run.record.digest)
+    if any(len(found) > 1 for found in digests.values()):
         yield "The prompts differ, though suite and seed are the same."
 
 
@@ -181,14 +197,18 @@ def _withheld(side: str, runs: Sequence[Run]) -> Iterator[str]:
         yield f"Figures of the {side} are withheld in {', '.join(cells)}: {why}"
 
 
-def _busy(run: Run) -> Iterator[str]:
-    about = run.record.environment
-    load, cores = about.get("load_before"), about.get("cores")
-    if isinstance(load, list) and load and isinstance(cores, int) and load[0] > cores:
-        yield (
-            f"The machine was busy when run {run.record.id} began: load {load[0]:.1f} on "
-            f"{cores} cores."
-        )
+def _busy(runs: Sequence[Run]) -> Iterator[str]:
+    loads = []
+    for run in runs:
+        about = run.record.environment
+        load, cores = about.get("load_before"), about.get("cores")
+        if isinstance(load, list) and load and isinstance(cores, int) and load[0] > cores:
+            loads.append((load[0], cores, run.record.id))
+    if loads:
+        load, cores, identity = max(loads)
+        which = f"run {identity}" if len(loads) == 1 else f"{len(loads)} of {len(runs)} runs"
+        most = "load" if len(loads) == 1 else "load up to"
+        yield f"The machine was busy when {which} began: {most} {load:.1f} on {cores} cores."
 
 
 def _apart(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[str]:
