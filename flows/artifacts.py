@@ -29,6 +29,7 @@ MAX_ROWS = 1000
 """Of a table: the pages draw all of them."""
 MAX_TEXT = 500_000
 """Characters of a report: the pages render it whole."""
+PNG = b"\x89PNG"
 MAX_IMAGE = 500_000
 """Bytes of an image, which is kept in the server's database."""
 
@@ -68,12 +69,13 @@ async def link(name: str, target: str | Path, text: str, description: str) -> No
     )
 
 
-async def image(name: str, png: bytes, description: str) -> None:
-    """Show a PNG, which is kept with the artifact: the pages can read no file."""
-    if len(png) > MAX_IMAGE:
-        get_run_logger().warning(f"The image {name} is not shown: it has {len(png):,} bytes.")
+async def image(name: str, content: bytes, description: str) -> None:
+    """Show an SVG or a PNG, which is kept with the artifact: the pages can read no file."""
+    if len(content) > MAX_IMAGE:
+        get_run_logger().warning(f"The image {name} is not shown: it has {len(content):,} bytes.")
         return
-    address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    kind = "png" if content.startswith(PNG) else "svg+xml"
+    address = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     await _kept(name, acreate_image_artifact(image_url=address, key=name, description=description))
 
 

@@ -91,7 +91,7 @@ async def perform(name: str, level: Level, settings: Settings) -> Outcome:
 )
 async def remove_flow_runs(days: float, dry_run: bool) -> Outcome:
     """Remove runs that ended long ago from the database of our own Prefect server."""
-    if not ours():
+    if not server.is_ours(paths.home(), PREFECT_API_URL.value()):
         return Outcome(note="the server is not Slipstream's own, and keeps what it has")
     ended = datetime.now(UTC) - timedelta(days=days)
     old = FlowRunFilter(
@@ -139,13 +139,6 @@ async def maintain(parameters: MaintainParameters) -> list[dict[str, object]]:
     if trouble := [f"{each.step}: {each.trouble}" for each in done if each.trouble]:
         raise SlipError(" ".join(trouble))
     return rows
-
-
-def ours() -> bool:
-    """Whether Prefect's server is the temporary one, or that of `slip up`: not a team's."""
-    address = PREFECT_API_URL.value()
-    here = server.running(paths.home())
-    return address is None or (here is not None and address.rstrip("/") == here.api_url)
 
 
 async def _removed(client: PrefectClient, old: FlowRunFilter) -> int:

@@ -10,28 +10,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import (
-    acreate_progress_artifact,
-    acreate_table_artifact,
-    aupdate_progress_artifact,
-)
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 from pydantic import BaseModel, Field, model_validator
 
+from slipstream.flows import artifacts
+from slipstream.flows.benchmark_report import report, show
+from slipstream.flows.limits import one_benchmark
 from slipstream.flows.result_storage import JsonSerializer
 from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
 from slipstream.storage import bench, paths, results
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError, UsageError
-from slipstream.tasks.benchmarking import prepare, series, target
+from slipstream.tasks.benchmarking import prepare, reuse, series, target
 from slipstream.tasks.benchmarking import run as runs
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.cell import Ended
-from slipstream.tasks.benchmarking.faults import MAY_PASS, MEANINGS, Fault
+from slipstream.tasks.benchmarking.faults import MAY_PASS
 from slipstream.tasks.benchmarking.model import Metric
 from slipstream.tasks.benchmarking.run import Attempt, Options, Watcher
 from slipstream.tasks.benchmarking.series import Turn
@@ -44,13 +41,6 @@ SLACK_SECONDS = 600
 TAG = "slipstream-bench"
 """`prefect concurrency-limit create slipstream-bench 1` lets one cell at a time run on all hosts
 of a Prefect server; on one machine a lock sees to that."""
-EVENT = "slipstream.benchmark-complete"
-"""For automations of Prefect's."""
-COLUMNS = (
-    ("ttft", "p50"), ("ttft", "p95"), ("itl", "p50"), ("itl", "p95"), ("e2e", "p50"),
-    ("e2e", "p95"), ("requests", "value"), ("output_tokens", "value"), ("goodput", "value"),
-    ("error_rate", "value"), ("dispatch_lag", "p95"),
-)  # fmt: skip
 
 Slots = Annotated[int, Field(ge=1, le=100_000)]
 Rate = Annotated[float, Field(gt=0, le=100_000)]
@@ -78,6 +68,9 @@ class BenchmarkParameters(BaseModel):
     processes: int = Field(0, ge=0, le=64, description="Client processes; 0: one.")
     server_pid: int = Field(0, ge=0, description="The server's process, for its memory.")
     calibrate: bool = Field(True, description="Withhold what the client is not proven to time.")
+    reuse: bool = Field(
+        False, description="Serve a stored run where nothing has changed since, and say so."
+    )
     tag: str = Field("", description="Of the run, or of the series; its runs with -1, -2, ….")
     run: str = Field(
         "",
@@ -177,7 +170,8 @@ async def run_benchmark(parameters: BenchmarkParameters) -> Any:
     or with the same `run`, it goes on where it was cut off.
 
     Returns:
-        Of each repeat its `run`, `suite`, `model`, `server`, `state`, `reason` and its `cells`.
+        Of each repeat its `run`, `suite`, `model`, `server`, `state`, `reason`, its `cells`, and
+        whether it is a stored one that is `reused`.
 
     Raises:
         UsageError: A suite, a benchmark, a tag, the URL or the model is none.
@@ -186,16 +180,19 @@ async def run_benchmark(parameters: BenchmarkParameters) -> Any:
     """
     home, plan = paths.home(), planned(parameters)
     reports = []
-    with ExitStack() as stack, ending() as cancelled:
-        options = await looked_at(parameters, stack)
-        for number in range(parameters.repeats):
-            run = await measured(home, parameters, plan, options, number, cancelled)
-            reports.append(report(home, run))
-            await show(run, reports[-1])
-            if run.state == "cancelled":
-                return Cancelled(message=f"Run {run.id} was cancelled; what it measured is kept.")
-            if run.state != "done":
-                raise SlipError(f"The run was stopped: {run.reason}")
+    async with one_benchmark():
+        with ExitStack() as stack, ending() as cancelled:
+            options = await looked_at(parameters, stack)
+            for number in range(parameters.repeats):
+                run, again = await measured(home, parameters, plan, options, number, cancelled)
+                reports.append(report(home, run) | {"reused": again})
+                await show(home, run, reports[-1])
+                if run.state == "cancelled":
+                    return Cancelled(
+                        message=f"Run {run.id} was cancelled; what it measured is kept."
+                    )
+                if run.state != "done":
+                    raise SlipError(f"The run was stopped: {run.reason}")
     return reports
 
 
@@ -236,16 +233,26 @@ async def measured(
     options: Options,
     number: int,
     cancelled: asyncio.Event,
-) -> RunRecord:
-    """Measure a repeat, a task for each cell, and give it its tag; one that is done stays."""
+) -> tuple[RunRecord, bool]:
+    """Measure a repeat, a task for each cell, and give it its tag; one that is done stays.
+
+    Returns:
+        The run, and whether it is a stored one that stands for this repeat.
+    """
     logger = get_run_logger()
     turn = turn_of(home, parameters, plan, options, number)
     run = begun(home, parameters, turn)
     if run.state == "done":
-        return run
+        return run, False
+    if parameters.reuse and (stored := await asyncio.to_thread(reusable, home, run, options)):
+        logger.info(
+            f"Run {stored.id} is served again instead of measuring: nothing that can be told has "
+            "changed since."
+        )
+        return stored, True
     size = len(suites.cells(suites.parse(run.suite_json, f"run {run.id}")))
     words = f"Run {run.id}: cells of {run.suite} that are done."
-    progress = await acreate_progress_artifact(0.0, key="run-benchmark-progress", description=words)
+    progress = await artifacts.progress(artifacts.key("run-benchmark-progress"), words)
 
     async def around(cell: Cell, model: str, work: Attempt) -> Ended:
         name = f"{run.suite} {cell.benchmark.name} {cell.label} of {model}"
@@ -254,7 +261,7 @@ async def measured(
             ended = await measure_cell.with_options(timeout_seconds=seconds)(name, work)
         except Stopped as stopped:
             ended = stopped.ended
-        await aupdate_progress_artifact(progress, 100 * (cell.position + 1) / size)
+        await progress(cell.position + 1, size)
         return ended
 
     def told(record: CellRecord, found: Sequence[Metric]) -> None:
@@ -275,7 +282,16 @@ async def measured(
             run = await running
     with results.opened(home) as connection:
         series.kept(connection, run, turn, load().config.bench.keep_days)
-    return run
+    return run, False
+
+
+def reusable(home: Path, planned: RunRecord, options: Options) -> RunRecord | None:
+    """A stored run that stands for one that is planned; None: there is none, or it has begun."""
+    server = target.look(options.target, options.model, options.load_seconds)
+    with results.opened(home) as connection:
+        if bench.run(connection, planned.id):
+            return None
+        return bench.run(connection, reuse.found(connection, planned, options, server))
 
 
 def turn_of(
@@ -303,51 +319,6 @@ def begun(home: Path, parameters: BenchmarkParameters, turn: Turn) -> RunRecord:
             f"Run {run.id} measures {run.base_url}; name that server, or leave `run` out."
         )
     return run
-
-
-def report(home: Path, run: RunRecord) -> dict[str, Any]:
-    """A run as data, with a row of figures for each cell, in ms and per second."""
-    with results.opened(home) as connection:
-        cells = bench.cells(connection, run.id)
-        rows = [_row(connection, cell) for cell in cells]
-    return {
-        "run": run.id,
-        "suite": run.suite,
-        "model": run.model,
-        "server": run.base_url,
-        "state": run.state,
-        "reason": run.reason,
-        "cells": rows,
-    }
-
-
-def _row(connection: results.Connection, cell: CellRecord) -> dict[str, Any]:
-    found = {(m.name, m.statistic): m.value for m in bench.metrics(connection, cell.id)}
-    row: dict[str, Any] = {"benchmark": cell.benchmark, "load": cell.label, "state": cell.state}
-    for name, statistic in COLUMNS:
-        value = found.get((name, statistic))
-        row[name if statistic == "value" else f"{name} {statistic}"] = (
-            None if value is None else round(value, 4)
-        )
-    faults = bench.tally(connection, cell.id, "fault").items()
-    row["faults"] = "; ".join(
-        f"{n} × {name}: {MEANINGS[Fault(name)].sentence}" for name, n in faults
-    )
-    row["note"] = cell.withheld or cell.reason
-    return row
-
-
-async def show(run: RunRecord, found: dict[str, Any]) -> None:
-    """Put the figures where Prefect's pages show them, and tell automations."""
-    about = {name: value for name, value in found.items() if name != "cells"}
-    await acreate_table_artifact(
-        key="run-benchmark",
-        table=found["cells"],
-        description=f"Run {run.id}: {run.suite}, {run.model} on {run.base_url}, {run.state}. "
-        "Times in ms, rates per second.",
-    )
-    resource = {"prefect.resource.id": f"slipstream.bench-run.{run.id}"}
-    emit_event(EVENT, resource=resource, payload=about)
 
 
 @contextmanager
