@@ -82,6 +82,9 @@ def show(
     without_outliers: Annotated[
         bool, typer.Option("--without-outliers", help="Leave outlying requests out.")
     ] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Show wrong answers as well, where it has such.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Show the figures of a run, what went wrong, and what to be careful about.
@@ -90,6 +93,7 @@ def show(
     slip bench show
     slip bench show baseline --json
     slip bench show latest --without-outliers
+    slip bench show latest --failures
     """
     from slipstream.storage import bench_names
 
@@ -98,7 +102,7 @@ def show(
         if without_outliers:
             show_without_outliers(connection, found)
         else:
-            show_run(connection, found, json=json)
+            show_run(connection, found, json=json, failures=failures)
     return 0
 
 
@@ -208,9 +212,9 @@ def tag(
     return 0
 
 
-def show_run(connection: Connection, run: RunRecord, *, json: bool) -> None:
+def show_run(connection: Connection, run: RunRecord, *, json: bool, failures: bool = False) -> None:
     """Print a run."""
-    from slipstream.cli import bench_view
+    from slipstream.cli import bench_tools_view, bench_view
     from slipstream.storage import bench
     from slipstream.tasks.benchmarking import export as exports
 
@@ -223,6 +227,8 @@ def show_run(connection: Connection, run: RunRecord, *, json: bool) -> None:
     output.note(f"run {run.id}, {run.suite}, {run.model} on {run.base_url}, {state}")
     bench_view.table(rows)
     bench_view.families(rows)
+    judged = bench_tools_view.scored(connection, run)
+    bench_tools_view.show(judged, most=None if failures else 0)
     found: Counter[str] = Counter()
     for cell, metrics in rows:
         found.update(bench.tally(connection, cell.id, "fault"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipstream.cli import bench_measure, bench_tools_view, output
+from slipstream.cli import bench_measure, bench_tools_view, bench_view, output
 from slipstream.cli import bench_options as options
 from slipstream.storage import paths
 from slipstream.storage.errors import SlipError, UsageError
@@ -103,6 +103,9 @@ def tools(
         else:
             output.note(f"run {done.id}, {done.model} on {done.base_url}, {done.state}")
             bench_tools_view.show(found, most=None if failures else bench_tools_view.SHOWN)
+            for one in found:
+                for line in bench_view.faults(one.faults):
+                    output.warn(line)
     if done.state == "cancelled":
         output.note(f"`slip bench tools --resume {done.id}` goes on where it was cut off")
         return INTERRUPTED

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.tools.model import Case
 
 HEADERS = ("accuracy", "right", "of", "share", "low", "high")
+NAMES = ("accuracy", "score", "flaky")
 SHOWN = 10  # cases that went wrong, where not all are wanted
 LONGEST = 300  # characters of a prompt, a call or a reason, where not all is wanted
 INDENT = " " * 11
@@ -75,9 +76,7 @@ def as_json(run: RunRecord, found: Sequence[Scored]) -> dict[str, Any]:
                 "answered": len(one.answers) - _failed(one),
                 "failed": _failed(one),
                 "metrics": [
-                    row._asdict()
-                    for (name, _), row in one.metrics.items()
-                    if name in ("accuracy", "score", "flaky")
+                    row._asdict() for (name, _), row in one.metrics.items() if name in NAMES
                 ],
                 "answers": [_plain(row) for row in one.answers],
             }
@@ -102,9 +101,10 @@ def table(one: Scored) -> None:
     """Print how many answers are right, with 95 % intervals."""
     rows: list[tuple[str | int | None, ...]] = []
     for (name, statistic), row in one.metrics.items():
-        if name in ("accuracy", "flaky", "score"):
+        if name in NAMES:
             label = {"value": "all"}.get(statistic, statistic) if name == "accuracy" else name
-            right = None if name == "score" else round(row.value * row.size)
+            mean = name == "score" or statistic == "pass@1"
+            right = None if mean else round(row.value * row.size)
             rows.append((label, right, row.size, *map(_share, (row.value, row.low, row.high))))
     output.note(f"{one.cell.benchmark}, {one.cell.label}")
     if rows:
@@ -114,8 +114,6 @@ def table(one: Scored) -> None:
             f"{one.cell.benchmark}: {lost} of {len(one.answers)} requests failed; they count "
             "neither as right nor as wrong."
         )
-        for line in bench_view.faults(one.faults):
-            output.warn(line)
 
 
 def failures(one: Scored, most: int | None) -> None:

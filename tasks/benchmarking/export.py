@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slipstream.storage import bench
+from slipstream.storage import bench, bench_answers
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord, SampleRow
+from slipstream.storage.bench_answers import AnswerRow
 from slipstream.storage.database import transaction
 from slipstream.storage.errors import UsageError
 from slipstream.storage.results import Connection
@@ -17,7 +18,8 @@ from slipstream.tasks.benchmarking import keep
 
 FORMAT = 2
 """Of the JSON. 1: run, cells, each with its metrics and samples; times in ns, packed as lists.
-2: a run has its series, and no longer says whether it is the baseline."""
+2: a run has its series, and no longer says whether it is the baseline; a cell has its answers, where
+they were judged."""
 
 ARRAYS = ("chunk_ns", "chunk_tokens")
 
@@ -37,6 +39,8 @@ def to_json(connection: Connection, run: RunRecord, *, samples: bool = True) -> 
         told["metrics"] = [row._asdict() for row in bench.metrics(connection, cell.id)]
         if samples:
             told["samples"] = [_sample(row) for row in bench.samples(connection, cell.id)]
+            if judged := bench_answers.answers(connection, cell.id):
+                told["answers"] = [row._asdict() for row in judged]
         found.append(told)
     whole = run._asdict() | {"suite_json": json.loads(run.suite_json)}
     tags = bench.tags(connection, run.id)
@@ -90,12 +94,14 @@ def from_json(connection: Connection, text: str, where: str) -> RunRecord:
         raise UsageError(f"Run {run.id} is stored already; delete it first to import it again.")
     bench.save_run(connection, run, publish=False)
     try:
-        for record, metrics, samples in cells:
+        for record, metrics, samples, answers in cells:
             stored = bench.save_cell(connection, run.id, record)
             bench.save_metrics(connection, stored.id, metrics)
             with transaction(connection):
                 for row in samples:
                     bench.add_sample(connection, stored.id, row)
+                for answer in answers:
+                    bench_answers.add(connection, stored.id, answer)
     except BaseException:
         bench.delete(connection, run.id)
         raise
@@ -104,14 +110,17 @@ def from_json(connection: Connection, text: str, where: str) -> RunRecord:
     return run
 
 
-def _cell(value: Mapping[str, Any]) -> tuple[CellRecord, list[MetricRow], list[SampleRow]]:
+def _cell(
+    value: Mapping[str, Any],
+) -> tuple[CellRecord, list[MetricRow], list[SampleRow], list[AnswerRow]]:
     told = dict(value)
+    answers = [AnswerRow(**row) for row in told.pop("answers", ())]
     metrics = [MetricRow(**row) for row in told.pop("metrics")]
     samples = []
     for row in told.pop("samples", ()):
         packed = {name: keep.packed_list(row[name]) for name in ARRAYS}
         samples.append(SampleRow(**row | packed))
-    return CellRecord(id=0, **told), metrics, samples
+    return CellRecord(id=0, **told), metrics, samples, answers
 
 
 def _sample(row: SampleRow) -> dict[str, Any]:

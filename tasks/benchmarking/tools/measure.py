@@ -22,6 +22,7 @@ from slipstream.tasks.benchmarking.tools import case as files
 from slipstream.tasks.benchmarking.tools import values
 from slipstream.tasks.benchmarking.tools.model import Case, Expected, Extraction, Layer
 
+ANY = "any"  # stands for the tool where a call of whichever is right
 LONGEST_NAME = 50  # characters of a benchmark's name that is made of a file's
 
 
@@ -75,7 +76,7 @@ class Asked(NamedTuple):
             attempt=attempt,
             category=case.category,
             difficulty=case.difficulty,
-            tool=next((call.name for call in case.answers[0]), ""),
+            tool=ANY if case.rules.any_call else next((c.name for c in case.answers[0]), ""),
             score=score,
             layer=str(layer),
             reason=reason,
@@ -157,7 +158,7 @@ def _unknown(what: str, known: Sequence[str]) -> str:
 
 def _request(case: Case, *, told: bool) -> dict[str, Any]:
     request: dict[str, Any] = {"messages": list(case.messages), "tools": list(case.tools)}
-    if told:
+    if told and not case.rules.any_call:
         calls = [
             {
                 "name": call.name,
