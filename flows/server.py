@@ -106,6 +106,12 @@ def running(home: Path) -> ServerInfo | None:
     return info._replace(healthy=bool(info.url) and is_healthy(info.api_url))
 
 
+def is_ours(home: Path, address: str | None) -> bool:
+    """Whether an address of Prefect's API is that of `slip up`, or none: of a temporary server."""
+    here = running(home)
+    return address is None or (here is not None and address.rstrip("/") == here.api_url)
+
+
 def read_state(here: Files) -> ServerInfo:
     """What the supervisor has written last."""
     try:
