@@ -18,8 +18,8 @@ from slipstream.tasks.benchmarking import keep
 
 FORMAT = 2
 """Of the JSON. 1: run, cells, each with its metrics and samples; times in ns, packed as lists.
-2: a run has its series, and no longer says whether it is the baseline; a cell has its answers, where
-they were judged."""
+2: a run has its series, and no longer says whether it is the baseline; a cell has its answers,
+where they were judged."""
 
 ARRAYS = ("chunk_ns", "chunk_tokens")
 
