@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, docs/configuration.md and a part of docs/summarization.md: `make docs`.
+"""Writes what docs/ has from the code, pages and the schema of comparisons: `make docs`.
 
 tests/unit/cli/test_docs.py fails when they are not what this would write.
 """
@@ -141,6 +141,13 @@ def configuration_markdown() -> str:
     )
 
 
+def comparison_schema() -> str:
+    """docs/comparison.schema.json: the JSON of `slip compare`, from its types."""
+    from slipstream.tasks.benchmarking.reports.json import schema
+
+    return json.dumps(schema(), indent=2) + "\n"
+
+
 def summarization_markdown() -> str:
     """docs/summarization.md: the fields of the JSON, from its schema, between the markers."""
     schema = json.loads((HERE / "summary.schema.json").read_text(encoding="utf-8"))
@@ -202,3 +209,5 @@ if __name__ == "__main__":
         ("summarization", summarization_markdown),
     ):
         (HERE / f"{name}.md").write_text(markdown(), encoding="utf-8", newline="\n")
+    schema = HERE / "comparison.schema.json"
+    schema.write_text(comparison_schema(), encoding="utf-8", newline="\n")

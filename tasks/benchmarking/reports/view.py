@@ -221,7 +221,7 @@ def headline(comparison: Comparison) -> str:
         return "Nothing could be compared."
     if unknown := counts[Outcome.CANNOT_TELL]:
         return (
-            f"No regression was found; of {unknown} of {counted(len(tested), 'metric')} "
+            f"No regression was found, but of {unknown} of {counted(len(tested), 'metric')} "
             "these runs cannot tell."
         )
     return "No regression."

@@ -35,6 +35,12 @@ def test_a_page_is_what_make_docs_writes(
     assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == expected
 
 
+def test_the_schema_of_comparisons_is_what_make_docs_writes(generate: ModuleType) -> None:
+    """Run `make docs` and commit the result."""
+    expected = generate.comparison_schema()
+    assert (DOCS / "comparison.schema.json").read_text(encoding="utf-8") == expected
+
+
 def test_the_example_of_the_configuration_works(generate: ModuleType) -> None:
     """Without a mistake, its pattern included."""
     resolved = resolve(Sources((Source("c.yaml", generate.EXAMPLE.encode(), True),), ()))
