@@ -29,9 +29,12 @@ test makes all of them weaker. A metric that is neither here nor in
 SHOWN = frozenset(
     "ttft_reasoning ttft_content ttft_tool_call itl e2e ttft_scheduled e2e_scheduled dispatch_lag"
     " loop_lag requests total_tokens goodput goodput_share client_memory prompt_tokens"
-    " cached_tokens completion_tokens reasoning_tokens".split()
+    " cached_tokens completion_tokens reasoning_tokens score".split()
 )
 """What is only shown."""
+OF_ANSWERS = frozenset({"accuracy", "error_rate"})
+"""What is tested of a cell whose answers are judged. A wrong answer has another length than the
+right one, so that its speed says little, and a benchmark of speed beside it says more."""
 TAILS = {"p95": 40}
 """How many values a percentile must rest on to be tested: two lie beyond it."""
 
@@ -80,6 +83,7 @@ def pair(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[Pair]:
         own = [tuple(cell for _, cell in found) for found in of]
         withheld = [next((c.withheld for _, c in found if c.withheld), "") for found in of]
         metrics = dict.fromkeys(m for found in of for _, cell in found for m in cell.metrics)
+        judged = ("accuracy", "value") in metrics
         for metric in metrics:
             found = [
                 [
@@ -96,7 +100,7 @@ def pair(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[Pair]:
                 *key, first, sound[0], sound[1], own[0], own[1],
                 next((why for why, f in zip(withheld, sound, strict=True) if why and not f), ""),
                 f"{lost} of its figures are not finite and were left out." if lost else "",
-                _tested(metric, first, sound),
+                _tested(metric, first, sound, judged),
             )  # fmt: skip
 
 
@@ -104,9 +108,13 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _tested(key: tuple[str, str], metric: Metric, sides: Sequence[Sequence[Figure]]) -> bool:
+def _tested(
+    key: tuple[str, str], metric: Metric, sides: Sequence[Sequence[Figure]], judged: bool
+) -> bool:
     name, statistic = key
     if metric.direction == "none" or not all(sides):
+        return False
+    if judged and name in TESTED and name not in OF_ANSWERS:
         return False
     if name not in TESTED:  # a user's own: its middle, or its only figure
         return name not in SHOWN and statistic in ("p50", "value")
