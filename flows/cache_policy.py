@@ -14,14 +14,14 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.transactions import IsolationLevel
 
-from slipstream.flows.locks import FileLocks
+from slipstream.flows import locks
 from slipstream.tasks.indexing import keys
 from slipstream.tasks.indexing.operations import OPERATIONS
 
 VERSION = 1
 """Bump when a task's result means something else."""
 
-LOCKS = FileLocks()
+LOCKS = locks.chosen()
 """One for the process: a lock is known by the one that took it."""
 
 

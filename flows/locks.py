@@ -1,8 +1,8 @@
-"""A lock manager for Prefect's transactions whose locks die with their holder.
+"""Lock managers for Prefect's transactions whose locks die with their holder.
 
 Prefect's own keeps a file with no expiry: after `kill -9` the next run waits for ever, and a key
 with `/` in it fails. Here the kernel holds the lock (flock), for this host, and the file's name is
-a digest of the key.
+a digest of the key. With `storage.redis_url` locks hold between hosts: see `redis_locks.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from slipstream.storage import logs, paths
+from slipstream.storage import logs, paths, redis_client
 from slipstream.storage.cache.flight import FOLDER
+from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError
 from slipstream.storage.lock import try_lock
+
+if TYPE_CHECKING:
+    from prefect.locking.protocol import LockManager
 
 FIRST_WAIT, LAST_WAIT = 0.005, 0.1
 """Seconds between two looks at a lock that another holds; the wait doubles."""
@@ -136,6 +141,15 @@ class FileLocks:
             if handle is not None:
                 self._held[key] = (holder, handle)
             return handle is not None
+
+
+def chosen() -> LockManager:
+    """The locks that the configuration asks for: between hosts where a Redis is named."""
+    if not load().config.storage.redis_url:
+        return FileLocks()
+    from slipstream.flows.redis_locks import RedisLocks  # importing redis takes 0.3 s
+
+    return RedisLocks(lambda: redis_client.client(paths.home()))
 
 
 def _open_locked(path: Path) -> int | None:

@@ -48,8 +48,9 @@ def is_own(client: Client) -> bool:
     return type(client).__module__.startswith("fakeredis")
 
 
+@cache
 def connect(url: str, mode: Mode) -> Client:
-    """A client of the server at a URL (`redis://`, `rediss://` or `unix://`).
+    """The client of the server at a URL (`redis://`, `rediss://` or `unix://`).
 
     Raises:
         UsageError: The URL is none, or the mode does not allow where it leads.

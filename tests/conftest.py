@@ -14,8 +14,9 @@ import psycopg
 import pytest
 import redis
 
-from slipstream.storage import database, postgres
+from slipstream.storage import database, postgres, redis_client
 from slipstream.storage.connection import Connection
+from slipstream.storage.redis_client import Client
 from tests import servers
 
 # A shell starts what runs in the background so that it ignores these, and every command that a test
@@ -73,6 +74,15 @@ def redis_url(redis_server: str) -> str:
     with closing(redis.Redis.from_url(redis_server)) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture(params=["in-process", "redis-server"])
+def redis_of_both_kinds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
+    """An empty Redis: that within the process, then a real server."""
+    if request.param == "in-process":
+        yield redis_client.own(tmp_path)
+    else:
+        yield redis_client.connect(request.getfixturevalue("redis_url"), "local-only")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One benchmark at a time on a machine: each would disturb the other.
+"""One benchmark at a time on a machine, and of a model server: each would disturb the other.
 
 The lock is a file that all data folders of a user share. The kernel frees it when its holder dies;
 what stands in it tells who that is.
@@ -6,6 +6,7 @@ what stands in it tells who that is.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import stat
@@ -17,13 +18,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from slipstream.storage import logs, redis_client, redis_lock
+from slipstream.storage.config.endpoints import Endpoint
+from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError
 from slipstream.storage.lock import try_lock
-from slipstream.storage.paths import PRIVATE, make_private
+from slipstream.storage.paths import PRIVATE, home, make_private
 
 VARIABLE = "SLIPSTREAM_BENCH_LOCK"
 """Names another file: for tests, and for machines in a machine that share a temporary folder."""
 FILE = "bench.lock"
+LOCK = "benchmark of "  # and the server, between hosts
 LARGEST = 4096  # bytes that are read of who holds it
 
 
@@ -58,6 +63,41 @@ def only_one(run: str = "") -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def only_one_at(server: Endpoint) -> Iterator[None]:
+    """Hold the lock of a model server between hosts, where `storage.redis_url` names a Redis.
+
+    A server of this host is not locked: `only_one` does that. Without an answer of Redis nothing is
+    held, which is logged: a benchmark does not fail for it.
+
+    Raises:
+        SlipError: Another host measures that server.
+    """
+    loopback = all(ipaddress.ip_address(address).is_loopback for address in server.addresses)
+    if loopback or not load().config.storage.redis_url:
+        yield
+        return
+    from redis import RedisError
+
+    lease = None
+    try:
+        lease = redis_lock.take(redis_client.client(home()), f"{LOCK}{server.host}:{server.port}")
+    except (RedisError, SlipError) as error:
+        logs.warning("bench.not_locked", server=server.host, reason=str(error))
+    else:
+        if lease is None:
+            raise SlipError(
+                f"Another host is measuring {server.host}, and each would disturb the other; wait "
+                f"until it is done. What a killed one held ends after {redis_lock.TTL_SECONDS:.0f} "
+                "seconds."
+            )
+    try:
+        yield
+    finally:
+        if lease is not None:
+            lease.release()
 
 
 def under_way() -> bool:
