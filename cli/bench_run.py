@@ -57,6 +57,13 @@ def run(
             help="Starts the server, without a shell, and ends it; for cold starts as well.",
         ),
     ] = "",
+    allow_unlimited: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unlimited",
+            help="Run code that the model wrote where this platform cannot limit it.",
+        ),
+    ] = False,
     resume: Annotated[
         str,
         typer.Option(
@@ -93,8 +100,8 @@ def run(
     )  # fmt: skip
     if resume and (suite or benchmark or changed or base_url):
         raise UsageError("--resume goes on with the run as it was; give no other options with it.")
-    if flow and server_command:
-        raise UsageError("Give either --flow or --server-command.")
+    if flow and (server_command or allow_unlimited):
+        raise UsageError("--server-command and --allow-unlimited do not go with --flow.")
     from slipstream.storage.config.load import load
     from slipstream.tasks.benchmarking import against, prepare, series
 
@@ -123,7 +130,10 @@ def run(
             model = model if url else ""  # the simulated one has its own
             url, command = bench_measure.server_for(stack, plan, url, server_command)
             how = prepare.options_for(config, url, model, timeout, tokenizer)._replace(
-                processes=processes, server_pid=server_pid, server_command=command
+                processes=processes,
+                server_pid=server_pid,
+                server_command=command,
+                unlimited=allow_unlimited,
             )
             proof = prepare.limit_of(home, stack, output.note) if calibrate else None
             turns = series.turns(plan, how, first, repeat, tag)

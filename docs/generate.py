@@ -1,4 +1,4 @@
-"""Writes what docs/ has from the code, pages and the schema of comparisons: `make docs`.
+"""Writes what docs/ has from the code, pages and JSON Schemas: `make docs`.
 
 tests/unit/cli/test_docs.py fails when they are not what this would write.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ HERE = Path(__file__).parent
 WIDTH = 88
 JSON_BEGIN = "<!-- json-schema: begin (made by `make docs` from summary.schema.json) -->\n"
 JSON_END = "<!-- json-schema: end -->\n"
+SCHEMAS = {"comparison": "reports.json", "quality-cases": "quality.case"}
+"""Published JSON Schemas, and the modules whose `schema()` gives them."""
 MADE = "<!-- Made by `make docs` from the code; a test holds it to that. -->\n"
 
 EXIT_STATUS = """\
@@ -141,11 +144,10 @@ def configuration_markdown() -> str:
     )
 
 
-def comparison_schema() -> str:
-    """docs/comparison.schema.json: the JSON of `slip compare`, from its types."""
-    from slipstream.tasks.benchmarking.reports.json import schema
-
-    return json.dumps(schema(), indent=2) + "\n"
+def schema_of(name: str) -> str:
+    """docs/NAME.schema.json: a file's form, from its types."""
+    module = import_module(f"slipstream.tasks.benchmarking.{SCHEMAS[name]}")
+    return json.dumps(module.schema(), indent=2) + "\n"
 
 
 def summarization_markdown() -> str:
@@ -209,5 +211,6 @@ if __name__ == "__main__":
         ("summarization", summarization_markdown),
     ):
         (HERE / f"{name}.md").write_text(markdown(), encoding="utf-8", newline="\n")
-    schema = HERE / "comparison.schema.json"
-    schema.write_text(comparison_schema(), encoding="utf-8", newline="\n")
+    for name in SCHEMAS:
+        path = HERE / f"{name}.schema.json"
+        path.write_text(schema_of(name), encoding="utf-8", newline="\n")

@@ -11,6 +11,9 @@ from typing import NamedTuple
 from slipstream.storage import results
 from slipstream.storage.database import printable
 
+PENDING = "pending"
+"""The layer of an answer that is kept and not yet judged."""
+
 
 class AnswerRow(NamedTuple):
     """How one request was judged; see `models.BenchAnswer`."""
@@ -46,6 +49,19 @@ def add(connection: results.Connection, cell: int, answer: AnswerRow) -> None:
         f"INSERT INTO bench_answers (cell_id, {_COLUMNS}) VALUES (?, {_MARKS})"
         " ON CONFLICT DO NOTHING",
         (cell, *values),
+    )
+
+
+def replace(connection: results.Connection, cell: int, answer: AnswerRow) -> None:
+    """Keep an answer in place of the one with its number: it was judged.
+
+    Raises:
+        results.Error: It was not kept.
+    """
+    connection.execute(
+        "UPDATE bench_answers SET score = ?, layer = ?, reason = ?"
+        " WHERE cell_id = ? AND number = ?",
+        (answer.score, answer.layer, printable(answer.reason), cell, answer.number),
     )
 
 

@@ -16,8 +16,8 @@ from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.model import Metric, Phase, Sample, Source
 
 if TYPE_CHECKING:
+    from slipstream.tasks.benchmarking.judging import Asked
     from slipstream.tasks.benchmarking.suite import Cell
-    from slipstream.tasks.benchmarking.tools.measure import Asked
 
 
 def to_row(sample: Sample) -> SampleRow:

@@ -15,9 +15,9 @@ from slipstream.storage import bench, bench_answers, results
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.errors import NotFoundError, SlipError, UsageError
 from slipstream.tasks.benchmarking import clients as processes
-from slipstream.tasks.benchmarking import environment, keep, metrics, statistics, target
+from slipstream.tasks.benchmarking import environment, judging, keep, metrics, statistics, target
 from slipstream.tasks.benchmarking import suite as suites
-from slipstream.tasks.benchmarking.alone import only_one
+from slipstream.tasks.benchmarking.alone import only_one, only_one_at
 from slipstream.tasks.benchmarking.cell import Ended, Measuring, Progress
 from slipstream.tasks.benchmarking.clients import Clients
 from slipstream.tasks.benchmarking.faults import Fault
@@ -30,9 +30,7 @@ from slipstream.tasks.benchmarking.sample import Counter
 from slipstream.tasks.benchmarking.start import CannotUnload, Command, unload
 from slipstream.tasks.benchmarking.suite import Cell, Suite
 from slipstream.tasks.benchmarking.target import Server, Target
-from slipstream.tasks.benchmarking.tools import measure as tools
 from slipstream.tasks.benchmarking.tools import scores
-from slipstream.tasks.benchmarking.tools.measure import Asked
 
 if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.build import Builder
@@ -55,6 +53,7 @@ class Options(NamedTuple):
         processes: Client processes; 0: as many as can time the load, while there are cores.
         server_pid: The server's process, for its memory; 0: not known.
         server_command: Starts the server; empty: it runs already.
+        unlimited: Code that a model wrote is run where this platform cannot limit it too.
     """
 
     target: Target
@@ -65,6 +64,7 @@ class Options(NamedTuple):
     processes: int = 0
     server_pid: int = 0
     server_command: tuple[str, ...] = ()
+    unlimited: bool = False
 
 
 class Watcher(NamedTuple):
@@ -145,7 +145,8 @@ async def measure(
         SlipError: It could not begin, another one is running, or results cannot be kept.
     """
     stop = cancelled or asyncio.Event()
-    with only_one(run.id), results.opened(home) as connection:
+    here, there = only_one(run.id), only_one_at(options.target.endpoint)
+    with here, there, results.opened(home) as connection:
         return await _measure(connection, home, run, options, watcher, stop, limit, around)
 
 
@@ -164,7 +165,9 @@ async def _measure(
         raise UsageError(
             f"Run {run.id} runs code of its suite and is not resumed; run the suite's file anew."
         )
-    asked = {b.name: tools.asked(b) for b in suite.benchmarks if b.cases}
+    asked = {
+        b.name: judging.asked(b, unlimited=options.unlimited) for b in suite.benchmarks if b.cases
+    }
     command = None
     if options.server_command:
         command = Command(options.server_command, options.target, home)
@@ -217,10 +220,10 @@ async def _measure(
         async def attempt(cell: Cell) -> Ended:
             withheld = "" if cell.benchmark.gives == "samples" else await able(cell)
             overhead = await asyncio.to_thread(_overhead, options, server, cell)
-            judging = asked.get(cell.benchmark.name)
-            if judging:
-                cell = judging.planned(cell)
-            record = keep.record(cell, known.get(cell.position), withheld, judging)
+            cases = asked.get(cell.benchmark.name)
+            if cases:
+                cell = cases.planned(cell)
+            record = keep.record(cell, known.get(cell.position), withheld, cases)
             record = bench.save_cell(connection, run.id, record)
             watcher.begun(cell, len(todo))
             pid = options.server_pid or (command.pid if command and not cell.benchmark.cold else 0)
@@ -233,8 +236,8 @@ async def _measure(
                     ended = await own.measure(save, len(numbers), watcher.progress)
                 else:
                     given: Sequence[Mapping[str, Any]] = ()
-                    if judging:
-                        given = judging.requests(server)
+                    if cases:
+                        given = cases.requests(server)
                     elif cell.benchmark.entry:
                         given = await own.requests()
                     requests = Requests(suite, cell, server, prompts, overhead, given)
@@ -242,9 +245,11 @@ async def _measure(
                         own.check(builder, requests, len(given))
                     measuring = _measuring(
                         connection, record, cell, requests, builder, local, watcher,
-                        renew if cell.benchmark.cold else None, judging,
+                        renew if cell.benchmark.cold else None, cases,
                     )  # fmt: skip
                     ended = await measuring.run(started, stop)
+                    if cases:
+                        await asyncio.to_thread(_settled, home, record.id, cases, stop)
             except SlipError as error:
                 if not (cell.benchmark.entry or cell.benchmark.cold):
                     raise
@@ -294,9 +299,9 @@ def _measuring(
     local: Counter | None,
     watcher: Watcher,
     renew: Callable[[], Awaitable[int]] | None,
-    judging: Asked | None,
+    cases: judging.Asked | None,
 ) -> Measuring:
-    known, save = keep.keeping(connection, record, judging)
+    known, save = keep.keeping(connection, record, cases)
     return Measuring(
         cell,
         requests,
@@ -308,6 +313,12 @@ def _measuring(
         progress=watcher.progress,
         renew=renew,
     )
+
+
+def _settled(home: Path, cell: int, cases: judging.Asked, stop: asyncio.Event) -> None:
+    """Judge what a cell's answers still want judged; with a connection of this thread's own."""
+    with results.opened(home) as connection:
+        judging.settle(connection, cell, cases, stop.is_set)
 
 
 def _finish(
@@ -324,7 +335,8 @@ def _finish(
     found = metrics.compute(samples, objectives, run.seed)
     family = "cold" if cell.benchmark.cold else cell.benchmark.family
     found += metrics.of_family(samples, family, cell.slots)
-    found += scores.metrics(bench_answers.answers(connection, record.id), cell.benchmark.repeats)
+    if cell.benchmark.cases:
+        found += judging.metrics(bench_answers.answers(connection, record.id), cell.benchmark)
     if family == "cold":  # the server's delay, not the client's: `ready` and `first_token`
         found = [m for m in found if m.name != "dispatch_lag" and "_scheduled" not in m.name]
     if record.withheld:

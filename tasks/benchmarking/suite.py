@@ -32,13 +32,16 @@ Milliseconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400_000)]
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Family: TypeAlias = Literal[
     "latency", "throughput", "context", "agent", "memory", "start", "single_token",
-    "prompt_encoding", "batch", "custom", "tools",
+    "prompt_encoding", "batch", "custom", "tools", "code", "explain",
 ]  # fmt: skip
 Entry: TypeAlias = Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")]
 Prefix: TypeAlias = Literal["unique", "shared"]
 
 _ALONE: dict[str, Any] = {"concurrency": [1]}
 _MICRO: dict[str, Any] = {"warmup": 5, "iterations": 100, "output_tokens": 1} | _ALONE
+_JUDGED: dict[str, Any] = {"warmup": 1, "output_tokens": 1024, "limit_s": 3600} | _ALONE
+JUDGED = ("tools", "code", "explain")
+"""Families whose answers are right or wrong."""
 FAMILIES: dict[str, str] = {
     "latency": "What one user waits for.",
     "throughput": "How much a server does at once, and at which rate it still answers in time.",
@@ -51,6 +54,8 @@ FAMILIES: dict[str, str] = {
     "batch": "What requests sent at once cost; the next ones when all of them have ended.",
     "custom": "A Python function of your own, which gives requests or measures itself.",
     "tools": "Whether the right tools are called with the right arguments.",
+    "code": "Whether code that the model writes passes its tests.",
+    "explain": "Whether explanations state the facts that they have to.",
 }
 """What each family measures."""
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -59,7 +64,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "batch": _MICRO | {"concurrency": [1, 4, 16], "prompt_tokens": [64], "output_tokens": 16},
     "start": {"warmup": 0, "iterations": 3, "output_tokens": 1, "prompt_tokens": [16]} | _ALONE,
     "custom": _ALONE,
-    "tools": {"cases": "coding", "warmup": 1, "output_tokens": 1024, "limit_s": 3600} | _ALONE,
+    "tools": {"cases": "coding"} | _JUDGED,
+    "code": {"cases": "code"} | _JUDGED,
+    "explain": {"cases": "explain"} | _JUDGED,
 }
 """What a benchmark of a family has where its file does not say; others: as the fields say."""
 
@@ -134,12 +141,13 @@ class Benchmark(Strict):
     )
     folder: str = Field("", description="Of `custom`: where its module is, if not there.")
     cases: str = Field(
-        "", description="Of `tools`: cases by name (`coding`, `bfcl:simple_python`), or a file."
+        "",
+        description="Of `tools`, `code`, `explain`: cases by name, such as `coding`, or a file.",
     )
-    repeats: int = Field(1, ge=1, le=1000, description="Of `tools`: how often each case is asked.")
-    categories: list[str] = Field([], description="Of `tools`: only cases of these categories.")
-    ids: list[str] = Field([], description="Of `tools`: only these cases.")
-    tags: list[str] = Field([], description="Of `tools`: only cases that have one of these tags.")
+    repeats: int = Field(1, ge=1, le=1000, description="The same: how often each case is asked.")
+    categories: list[str] = Field([], description="The same: only cases of these categories.")
+    ids: list[str] = Field([], description="The same: only these cases.")
+    tags: list[str] = Field([], description="The same: only cases that have one of these tags.")
     concurrency: list[Slots] = Field([], description="Closed loop: requests at the same time.")
     rate: list[Rate] = Field([], description="Open loop: requests per second.")
     arrival: Arrival = Field("poisson", description="Open loop: how requests come.")
@@ -171,10 +179,10 @@ class Benchmark(Strict):
             raise ValueError(f"benchmark {self.name}: only the family start can be cold")
         if bool(self.entry) != (self.family == "custom"):
             raise ValueError(f"benchmark {self.name}: custom needs an entry, and others have none")
-        if bool(self.cases) != (self.family == "tools"):
-            raise ValueError(f"benchmark {self.name}: tools needs cases, and others have none")
+        if bool(self.cases) != (self.family in JUDGED):
+            raise ValueError(f"benchmark {self.name}: {', '.join(JUDGED)} have cases, others none")
         if self.cases and self.endpoint != "chat":
-            raise ValueError(f"benchmark {self.name}: only chat takes tools")
+            raise ValueError(f"benchmark {self.name}: only chat takes cases")
         return self
 
 

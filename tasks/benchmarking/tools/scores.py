@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from slipstream.storage.bench_answers import AnswerRow
+from slipstream.storage.bench_answers import PENDING, AnswerRow
 from slipstream.tasks.benchmarking import statistics
 from slipstream.tasks.benchmarking.model import Direction, Metric
 from slipstream.tasks.benchmarking.statistics import Interval
@@ -45,20 +45,23 @@ NAMES = frozenset({"accuracy", "flaky", "score"})
 """Metrics that say how often calls are right."""
 
 
-def metrics(rows: Iterable[AnswerRow], repeats: int) -> list[Metric]:
+def metrics(
+    rows: Iterable[AnswerRow], repeats: int, layers: Sequence[str] = LAYERS
+) -> list[Metric]:
     """The figures of a benchmark's answers; none without an answer.
 
     Args:
         rows: All answers.
         repeats: How often each case was to be asked.
+        layers: Where answers can go wrong.
     """
-    came = [row for row in rows if row.layer != Layer.FAILED]
+    came = [row for row in rows if row.layer not in (Layer.FAILED, PENDING)]
     if not came:
         return []
     found = [_share("value", came)]
     for name, key in _GROUPS:
         found += [_share(f"{name} {group}", of) for group, of in _grouped(came, key)]
-    found += _layers(came)
+    found += _layers(came, layers)
     found.append(_score(came))
     if repeats > 1:
         found += _repeated(came, repeats)
@@ -102,16 +105,16 @@ def _share(statistic: str, rows: Sequence[AnswerRow]) -> Metric:
     return _metric("accuracy", statistic, share(rows), len(rows))
 
 
-def _layers(rows: Sequence[AnswerRow]) -> Iterator[Metric]:
-    wanted = [row for row in rows if row.tool]
-    for layer in LAYERS:
+def _layers(rows: Sequence[AnswerRow], layers: Sequence[str]) -> Iterator[Metric]:
+    wanted = [row for row in rows if row.tool or layers is not LAYERS]
+    for layer in layers:
         if not wanted:
             break
         passed = [row for row in wanted if row.layer != layer]
         interval = statistics.wilson(len(passed), len(wanted))
         yield _metric("accuracy", f"layer {layer}", interval, len(wanted))
         wanted = passed
-    if none := [row for row in rows if not row.tool]:
+    if layers is LAYERS and (none := [row for row in rows if not row.tool]):
         right = sum(row.layer == Layer.RIGHT for row in none)
         interval = statistics.wilson(right, len(none))
         yield _metric("accuracy", f"layer {Layer.UNWANTED}", interval, len(none))
