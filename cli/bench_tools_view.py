@@ -12,6 +12,7 @@ from slipstream.storage import bench, bench_answers, paths, results
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
 from slipstream.storage.bench_answers import AnswerRow
 from slipstream.storage.results import Connection
+from slipstream.tasks.benchmarking.tools.measure import UNSEEN
 from slipstream.tasks.benchmarking.tools.model import Layer
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def table(one: Scored) -> None:
             f"{one.cell.benchmark}: {lost} of {len(one.answers)} requests failed; they count "
             "neither as right nor as wrong."
         )
+    if unseen := sum(UNSEEN in row.reason for row in one.answers):
+        output.warn(f"{one.cell.benchmark}: {unseen} of {len(one.answers)} answers: {UNSEEN}")
 
 
 def failures(one: Scored, most: int | None) -> None:

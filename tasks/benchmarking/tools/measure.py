@@ -13,7 +13,7 @@ from slipstream.storage.errors import UsageError
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
-from slipstream.tasks.benchmarking.model import Sample
+from slipstream.tasks.benchmarking.model import Sample, Source
 from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
 from slipstream.tasks.benchmarking.simulate.settings import EXPECT_HEADER, Settings
 from slipstream.tasks.benchmarking.suite import Benchmark, Cell, Suite
@@ -23,6 +23,11 @@ from slipstream.tasks.benchmarking.tools import values
 from slipstream.tasks.benchmarking.tools.model import Case, Expected, Extraction, Layer
 
 ANY = "any"  # stands for the tool where a call of whichever is right
+UNSEEN = (
+    "The prompt is too short to hold the tools: the server's chat template does not show them to "
+    "the model."
+)
+MOST_CHARACTERS = 12  # of a token: of JSON and English it holds 3 to 5
 LONGEST_NAME = 50  # characters of a benchmark's name that is made of a file's
 
 
@@ -66,6 +71,8 @@ class Asked(NamedTuple):
             score, layer, reason = judge(case, extraction)
             if layer is not Layer.RIGHT and sample.finish_reason == "length":
                 reason += " The answer was cut off at its most tokens."
+            if layer is Layer.EXTRACTION and not shown(case, sample):
+                reason += f" {UNSEEN}"
         else:
             assert sample.fault is not None
             score, layer = 0.0, Layer.FAILED
@@ -94,6 +101,13 @@ def prompt(case: Case) -> str:
     """What a case asks last: the newest message of the user's."""
     said = [m.get("content") for m in case.messages if m["role"] == "user"]
     return str(said[-1] or "") if said else ""
+
+
+def shown(case: Case, sample: Sample) -> bool:
+    """Whether the prompt, as the server counts it, is long enough to hold the case's tools."""
+    if sample.prompt_tokens is None or sample.prompt_source is not Source.SERVER:
+        return True
+    return sample.prompt_tokens * MOST_CHARACTERS > len(json.dumps(case.tools))
 
 
 def answered(sample: Sample) -> bool:
