@@ -100,16 +100,16 @@ def render(comparison: Comparison, trends: Sequence[Trend] = (), options: Option
     """
     for cut in _CUTS:
         bare = _page(comparison, options, cut)
-        if len(bare.encode()) + _FOR_PLOTS <= LARGEST:
+        if _bytes(bare) + _FOR_PLOTS <= LARGEST:
             break
     sheet = Sheet(plots.COLOURS)
-    room = LARGEST - len(bare.encode()) - _FOR_SHEET
+    room = LARGEST - _bytes(bare) - _FOR_SHEET
     groups: list[Group] = []
     drawn: dict[Key, str] = {}
     wanted = list(_wanted(comparison, trends))
     for number, one in enumerate(wanted[:MOST_DRAWN]):
         group = _group(f"plot{number}", one, sheet)
-        room -= len(_environment().get_template("group.html").render(group=group).encode())
+        room -= _bytes(_environment().get_template("group.html").render(group=group))
         if room < 0:
             break
         groups.append(group)
@@ -172,8 +172,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["view"] = view
-    made.filters["clip"] = lambda text: text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    made.filters["clip"] = _clip
     return made
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _clip(text: str) -> str:
+    """Text from the data: no control characters, and not without end."""
+    return view.clean(text if len(text) <= LONGEST else text[:LONGEST] + "…")
 
 
 def _state(comparison: Comparison) -> str:
@@ -190,7 +199,8 @@ def _group(key: str, wanted: Wanted, sheet: Sheet) -> Group:
     for number, plot in enumerate(wanted.draw()):
         name = f"{key}-{number}"
         title = f"{plot.title}, {wanted.title}" if wanted.of else plot.title
-        figures.append(Figure(name, plot, fit(plot.svg, name, title, plot.description, sheet)))
+        svg = fit(plot.svg, name, _clip(title), _clip(plot.description), sheet)
+        figures.append(Figure(name, plot, svg))
     return Group(key, wanted.title, tuple(figures))
 
 

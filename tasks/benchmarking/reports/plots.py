@@ -11,6 +11,7 @@ import io
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,7 +112,7 @@ def distribution(sides: Sequence[tuple[str, Distribution]]) -> Plot:
                           (4 if left else -4, 0), xycoords=axes.get_xaxis_transform(),
                           textcoords="offset points", color=SERIES[number],
                           ha="left" if left else "right", va="center")  # fmt: skip
-        axes.set_xlabel(f"{first.metric} ({first.unit}); lines: medians")
+        axes.set_xlabel(view.clean(f"{first.metric} ({first.unit}); lines: medians"))
         svg = _svg(figure)
     rows = tuple(
         (
@@ -143,7 +144,7 @@ def percentiles(sides: Sequence[tuple[str, Distribution]]) -> Plot:
         axes.set_xticks([_tail(q) for q in TAIL], [str(q) for q in TAIL])
         axes.set_xlim(0, _tail(99))
         axes.set_xlabel("percentile")
-        axes.set_ylabel(f"{first.metric} ({first.unit})")
+        axes.set_ylabel(view.clean(f"{first.metric} ({first.unit})"))
         _name_ends(axes, [(name, found.quantiles[99]) for name, found in sides])
         svg = _svg(figure)
     return Plot(
@@ -178,8 +179,8 @@ def throughput(sweep: Sweep) -> Plot:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.set_ylim(bottom=0)
         axes.margins(y=0.15)
-        axes.set_xlabel(f"{rate} ({unit}); numbers: {sweep.axis}")
-        axes.set_ylabel(f"{latency} ({of})")
+        axes.set_xlabel(view.clean(f"{rate} ({unit}); numbers: {sweep.axis}"))
+        axes.set_ylabel(view.clean(f"{latency} ({of})"))
         _name_ends(axes, [(name, loads[-1].latency) for name, loads in sides])
         svg = _svg(figure)
     rows = tuple(
@@ -233,7 +234,7 @@ def history(trend: Trend) -> Plot:
         places = list(range(0, len(points), step))
         axes.set_xticks(places, [view.day(points[i].at_ns)[2:] for i in places])
         axes.set_xlabel("run")
-        axes.set_ylabel(f"{trend.metric} ({trend.unit})")
+        axes.set_ylabel(view.clean(f"{trend.metric} ({trend.unit})"))
         svg = _svg(figure)
     marked = {change.place for change in trend.changes}
     rows = tuple(
@@ -294,6 +295,7 @@ def _name_ends(axes: Axes, ends: Sequence[tuple[str, float]]) -> None:
 
 
 def _short(name: str) -> str:
+    name = view.clean(name)
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
@@ -304,7 +306,10 @@ def _figure(salt: str, right: float = 0.96) -> Iterator[tuple[Figure, Axes]]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Equal values give an axis without a width, names have characters without a glyph: the
+        # first is widened, the second are the reader's fonts' matter.
+        warnings.simplefilter("ignore")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS | {"svg.hashsalt": salt})
         figure = Figure(figsize=SIZE)

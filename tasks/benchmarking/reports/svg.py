@@ -54,7 +54,7 @@ def fit(drawn: str, key: str, title: str, description: str, sheet: Sheet) -> str
         description: And what is to be seen.
         sheet: Takes its styles.
     """
-    root = ElementTree.fromstring(drawn)  # our own: matplotlib's, which escapes texts
+    root = ElementTree.fromstring(drawn)  # our own: matplotlib escapes what is data
     _plain(root, sheet)
     found = Element(
         "svg",

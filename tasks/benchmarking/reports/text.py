@@ -14,7 +14,7 @@ from slipstream.tasks.benchmarking.compare.model import (
     Trend,
 )
 from slipstream.tasks.benchmarking.reports import chart, view
-from slipstream.tasks.benchmarking.reports.view import DEFAULT, Options, Section
+from slipstream.tasks.benchmarking.reports.view import DEFAULT, Options, Section, clean
 
 Style: TypeAlias = Callable[[str, str], str]
 """Puts text into a terminal's style: `style("bad", "31")`."""
@@ -35,14 +35,14 @@ def render(comparison: Comparison, options: Options = DEFAULT, style: Style = pl
     """A comparison as text: what differs first, then what changed, the recommendation last."""
     lines = [
         style(view.headline(comparison), BOLD),
-        f"base: {_clean(view.side_line(comparison.base))}",
-        *(style(f"warning: {_clean(warning)}", YELLOW) for warning in comparison.warnings),
+        f"base: {clean(view.side_line(comparison.base))}",
+        *(style(f"warning: {clean(warning)}", YELLOW) for warning in comparison.warnings),
     ]
     for compared in comparison.candidates:
         lines += _compared(compared, options, style)
     lines += ["", view.rules(comparison)]
     if comparison.recommendation:
-        lines += ["", style(_clean(comparison.recommendation), BOLD)]
+        lines += ["", style(clean(comparison.recommendation), BOLD)]
     return "\n".join(lines) + "\n"
 
 
@@ -58,8 +58,8 @@ def render_trend(
         ascii: Nothing but ASCII in the chart.
     """
     lines = [
-        style(f"{_clean(view.trend_name(trend))} ({trend.unit}), {_clean(trend.suite)}, "
-              f"{_clean(trend.model)}: {view.counted(len(trend.points), 'run')}", BOLD)
+        style(f"{clean(view.trend_name(trend))} ({trend.unit}), {clean(trend.suite)}, "
+              f"{clean(trend.model)}: {view.counted(len(trend.points), 'run')}", BOLD)
     ]  # fmt: skip
     if trend.points:
         lines += chart.lines(
@@ -73,21 +73,21 @@ def render_trend(
         lines.append(
             f"{view.day(first.at_ns)} ({first.run}) to {view.day(last.at_ns)} ({last.run})"
         )
-    lines += [_clean(sentence) for sentence in view.trend_sentences(trend)]
+    lines += [clean(sentence) for sentence in view.trend_sentences(trend)]
     return "\n".join(lines) + "\n"
 
 
 def _compared(compared: Compared, options: Options, style: Style) -> Iterator[str]:
     yield ""
-    yield style(f"candidate: {_clean(view.side_line(compared.side))}", BOLD)
+    yield style(f"candidate: {clean(view.side_line(compared.side))}", BOLD)
     for difference in compared.differences:
-        yield style(f"differs: {_clean(difference)}", YELLOW)
+        yield style(f"differs: {clean(difference)}", YELLOW)
     for section in view.sections(compared, options):
         yield ""
         if section.listed:
             yield style(f"{section.title} ({len(section.changes)})", BOLD) + f": {section.meaning}"
             yield from _table(section, style)
-            yield from (f"  {_clean(note)}" for note in view.notes(section.changes))
+            yield from (f"  {clean(note)}" for note in view.notes(section.changes))
         else:
             count = view.counted(len(section.changes), "metric")
             yield f"{section.title}: {count}. {section.meaning}"
@@ -114,7 +114,7 @@ def _table(section: Section, style: Style) -> Iterator[str]:
 def _row(change: Change) -> tuple[str, ...]:
     return (
         str(change.severity),
-        _clean(change.name),
+        clean(change.name),
         view.figure(change.base, change.unit),
         view.figure(change.candidate, change.unit),
         view.difference(change),
@@ -130,8 +130,3 @@ def _colour(change: Change) -> str:
     if change.outcome is Outcome.REGRESSION:
         return RED if change.severity.rank >= Severity.MAJOR.rank else YELLOW
     return ""
-
-
-def _clean(text: str) -> str:
-    """Text without control characters: what was stored cannot write to somebody's terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

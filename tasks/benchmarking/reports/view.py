@@ -338,3 +338,8 @@ def moment(at_ns: int) -> str:
 def counted(count: int, what: str) -> str:
     """`1 metric`, `2 metrics`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def clean(text: str) -> str:
+    """Text without control characters: what was stored cannot write to somebody's terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
