@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import Task, flow, task
-from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
+from prefect.transactions import BaseTransaction, atransaction, get_transaction
 from pydantic import BaseModel, Field
 
+from slipstream.flows import artifacts
 from slipstream.flows.cache_policy import ContentPolicy
 from slipstream.flows.open_store import flow_store
 from slipstream.flows.result_storage import CacheStorage, JsonSerializer, saved_storage
 from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
 from slipstream.storage.config.load import load
-from slipstream.tasks.indexing import batches
+from slipstream.storage.errors import SlipError
+from slipstream.tasks.indexing import batches, warm
 from slipstream.tasks.indexing.batches import Batch, Origin
 
 AT_ONCE = 1
@@ -28,6 +30,8 @@ TAG = "slipstream-index"
 """`prefect concurrency-limit create slipstream-index N` bounds it over all flows."""
 EMBED_TAG = "slipstream-embed"
 """The same, for the requests to an embedding server."""
+SEGMENT = "segment"
+"""Under which a transaction knows what was published."""
 
 
 class WarmParameters(BaseModel):
@@ -141,7 +145,36 @@ async def embed_files(
 )
 async def publish(origin: Origin, workers: int) -> dict[str, Any]:
     """Keep the manifest and the segment; what was changed meanwhile is indexed too."""
-    return await asyncio.to_thread(batches.publish, origin, flow_store(), workers)
+    report = await asyncio.to_thread(batches.publish, origin, flow_store(), workers)
+    if (transaction := get_transaction()) is not None:
+        transaction.set(SEGMENT, report["segment"])
+    return report
+
+
+@publish.on_rollback
+def withdraw(transaction: BaseTransaction) -> None:
+    """Take back what was published, so that no search opens it; the next one builds it anew."""
+    flow_store().delete(transaction.get(SEGMENT))
+
+
+@task(
+    name="check-index",
+    task_run_name="check the index of {origin}",
+    timeout_seconds=BATCH_SECONDS,
+    tags=[TAG],
+    persist_result=False,
+)
+async def check(origin: Origin, segment: str) -> None:
+    """See that what was published can be opened as a search would.
+
+    Raises:
+        SlipError: It cannot.
+    """
+    if await asyncio.to_thread(warm.is_unreadable, segment, flow_store()):
+        raise SlipError(
+            f"The index of {origin} cannot be opened as it was published, and was taken back; "
+            "`slip cache verify` checks the rest, and the next search builds it anew."
+        )
 
 
 @flow(
@@ -151,7 +184,7 @@ async def publish(origin: Origin, workers: int) -> dict[str, Any]:
     result_serializer=JsonSerializer(),
 )
 async def warm_cache(parameters: WarmParameters) -> dict[str, Any]:
-    """Index a commit: plan, parse in batches, embed if asked, publish.
+    """Index a commit: plan, parse in batches, embed if asked, publish and check.
 
     Returns:
         What is in the index, and what had to be done for it; see `batches.publish`.
@@ -165,8 +198,12 @@ async def warm_cache(parameters: WarmParameters) -> dict[str, Any]:
     model = await asyncio.to_thread(batches.checked_model) if parameters.embed else ""
     storage = await saved_storage()
     planned = await plan(origin, parameters.batch)
+    repository = batches.label(origin).partition("@")[0]
     inputs: dict[str, Any] = {"origin": origin, "workers": workers}
-    indexed = await over(index_files, planned, inputs, storage, AT_ONCE)
+    bar = await artifacts.progress(
+        artifacts.key("warm-cache-progress", repository), f"Batches of {repository} that are read."
+    )
+    indexed = await over(index_files, planned, inputs, storage, AT_ONCE, bar)
     embedded = []
     if model:
         size = await measure()
@@ -174,10 +211,12 @@ async def warm_cache(parameters: WarmParameters) -> dict[str, Any]:
         inputs = {"origin": origin, "model": model, "dimensions": size}
         inputs["at_once"] = load().config.embeddings.batch
         embedded = await over(embed_files, lacking, inputs, storage, EMBED_AT_ONCE)
-    report = await publish(origin, workers)
+    async with atransaction():
+        report = await publish(origin, workers)
+        await check(origin, report["segment"])
     report["parsed"] += sum(batch.missing for batch in planned)
     report |= {"batches": len(indexed), "embedded": sum(one["chunks"] for one in embedded)}
-    await show(report)
+    await show(repository, report)
     return report
 
 
@@ -187,6 +226,7 @@ async def over(
     inputs: dict[str, Any],
     storage: CacheStorage,
     at_once: int,
+    bar: artifacts.Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Map a task over batches, a few at a time.
 
@@ -196,10 +236,15 @@ async def over(
     kept = work.with_options(result_storage=storage)
     anew = kept.with_options(refresh_cache=True)
     gate = asyncio.Semaphore(at_once)
+    done = 0
 
     async def one(batch: Batch) -> dict[str, Any]:
+        nonlocal done
         async with gate:
             result: dict[str, Any] = await (anew if batch.missing else kept)(batch, **inputs)
+            done += 1
+            if bar:
+                await bar(done, len(planned))
             return result
 
     try:
@@ -210,16 +255,23 @@ async def over(
     return [each.result() for each in running]
 
 
-async def show(report: dict[str, Any]) -> None:
+async def show(repository: str, report: dict[str, Any]) -> None:
     """Put the figures where Prefect's pages show them: of the commit, and of the cache."""
-    stats = flow_store().stats()
+    store = flow_store()
+    stats = store.stats()
     figures = {
         **{name: value for name, value in report.items() if isinstance(value, int | str)},
         "cache entries": stats.disk.entries,
         "cache bytes": stats.disk.size,
     }
-    await acreate_table_artifact(
-        key="warm-cache",
-        table=[{"figure": name, "value": value} for name, value in figures.items()],
-        description="What is in the index of the commit, and what the cache holds.",
+    await artifacts.table(
+        artifacts.key("warm-cache", repository),
+        [{"figure": name, "value": value} for name, value in figures.items()],
+        f"What is in the index of {repository}, and what the cache holds.",
+    )
+    await artifacts.table(
+        "cache-statistics",
+        [each._asdict() for each in store.by_operation()],
+        f"Entries of the cache and their bytes, by what they are of; {stats.disk.limit:,} bytes "
+        f"and {stats.disk.entry_limit:,} entries fit.",
     )

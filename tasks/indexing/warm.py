@@ -370,6 +370,11 @@ def _view(key: str, store: "CacheStore") -> memoryview | None:
     return packed
 
 
+def is_unreadable(key: str, store: "CacheStore") -> bool:
+    """Whether a segment is kept that cannot be opened; one that is not kept is built again."""
+    return store.exists(key) and _view(key, store) is None
+
+
 def _open(key: str, store: "CacheStore") -> Segment | None:
     packed = _view(key, store)
     return segment.open(packed) if packed is not None else None

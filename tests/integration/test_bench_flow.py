@@ -100,7 +100,7 @@ def test_a_suite_runs_as_a_task_for_each_cell_and_is_kept_as_by_the_command(
         "measure smoke sweep concurrency=16 of simulated": 1,
     }
     assert flow.tags == {"slipstream-bench"}
-    tables = [a for a in flow.artifacts if a.key == "run-benchmark"]
+    tables = [a for a in flow.artifacts if a.key == "run-benchmark-smoke-simulated"]
     shown = {str(table.data): table for table in tables}
     rows = json.loads(next(text for text in shown if json.loads(text) == first["cells"]))
     assert [row["load"] for row in rows] == ["concurrency=1", "concurrency=4", "concurrency=16"]

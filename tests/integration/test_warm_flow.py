@@ -22,8 +22,8 @@ from slipstream.storage import audit, database
 from slipstream.storage.cache import CacheStore
 from slipstream.storage.cache.flight import FOLDER
 from slipstream.storage.config.endpoints import EndpointError
-from slipstream.storage.errors import NotFoundError, UsageError
-from slipstream.tasks.indexing import embed_server, operations
+from slipstream.storage.errors import NotFoundError, SlipError, UsageError
+from slipstream.tasks.indexing import batches, embed_server, operations
 from tests.embedding_server import Failure, Server, embedding_server
 
 # One worker, so that one server is started.
@@ -93,6 +93,28 @@ def results() -> list[str]:
     return store().keys(prefix="v1::task-index-files::")
 
 
+def test_an_index_that_cannot_be_opened_as_published_is_taken_back(
+    prefect_server: str, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the rollback of the transaction: no search opens it, and the next run builds it anew."""
+    whole = batches.publish
+    segments = []
+
+    def damaged(*arguments: Any) -> dict[str, Any]:
+        report = whole(*arguments)
+        segments.append(report["segment"])
+        store().set(report["segment"], b"half of it")
+        return report
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "publish", damaged)
+        with pytest.raises(SlipError, match="cannot be opened as it was published"):
+            run_warm({"path": str(folder)})
+    assert not store().exists(segments[0])
+    assert run_warm({"path": str(folder)})["segment"] == segments[0]
+    assert store().exists(segments[0])
+
+
 def test_a_second_run_finds_its_tasks_cached_and_only_what_is_gone_is_done_again(
     prefect_server: str, home: Path, folder: Path
 ) -> None:
@@ -107,7 +129,11 @@ def test_a_second_run_finds_its_tasks_cached_and_only_what_is_gone_is_done_again
     names = {f"index {n}/4 of work@{head[:12]}" for n in range(1, 5)}
     assert first.states("index") == dict.fromkeys(names, "Completed")
     assert {tag for run in first.tasks for tag in run.tags} == {"slipstream-index"}
-    [table] = first.artifacts
+    shown = {artifact.key: artifact for artifact in first.artifacts}
+    assert shown["warm-cache-progress-work"].data == 100.0
+    operations_shown = {row["operation"] for row in json.loads(str(shown["cache-statistics"].data))}
+    assert "task-index-files" in operations_shown
+    table = shown["warm-cache-work"]
     figures = {row["figure"]: row["value"] for row in json.loads(str(table.data))}
     assert (figures["files"], figures["cache entries"]) == (40, store().count())
 
