@@ -21,7 +21,7 @@ SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "comparison.schema.json"
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 CHANGES = st.builds(
     Change,
-    *[st.text(max_size=9)] * 5,  # type: ignore[arg-type]
+    *[st.text(max_size=9)] * 5,
     direction=st.sampled_from(["lower", "higher", "none"]),
     **dict.fromkeys(
         ("base", "candidate", "difference", "relative", "low", "high", "p", "p_corrected",
