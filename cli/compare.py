@@ -11,15 +11,10 @@ from slipstream.storage import paths
 from slipstream.storage.errors import UsageError
 
 if TYPE_CHECKING:
-    from slipstream.storage.results import Connection
-    from slipstream.tasks.benchmarking.compare.model import Comparison, Policy, Trend
+    from slipstream.tasks.benchmarking.compare.model import Comparison, Policy
     from slipstream.tasks.benchmarking.reports.view import Options
 
 REGRESSION = 3
-FAIL_ON = ("minor", "moderate", "major", "critical", "never")
-HISTORIES = 6  # metrics whose history an HTML report draws
-HISTORY_RUNS = 50
-FEWEST_RUNS = 4  # of a history that is worth drawing
 
 Format = Annotated[
     str, typer.Option("--format", "-f", metavar="FORM", help=f"{', '.join(report.FORMATS)}.")
@@ -97,10 +92,9 @@ def run(names: list[str], policy: Policy, form: str, to: str, options: Options) 
     Raises:
         SlipError: There is no such run, or it cannot be read.
     """
-    from slipstream.storage import bench_comparisons, results
-    from slipstream.tasks.benchmarking.compare import compare as comparing
+    from slipstream.storage import results
+    from slipstream.tasks.benchmarking import against
     from slipstream.tasks.benchmarking.compare import sides
-    from slipstream.tasks.benchmarking.reports import json
 
     base, *candidates = names if len(names) > 1 else ["baseline", *(names or ["latest"])]
     with results.opened(paths.home()) as connection:
@@ -111,20 +105,8 @@ def run(names: list[str], policy: Policy, form: str, to: str, options: Options) 
                 f"{base} and {same.name} are the same ({' '.join(same.runs[:3])}); name another "
                 "run, or make one with `slip bench run`."
             )
-        made = comparing.compare(connection, first, found, policy)
-        bench_comparisons.save(
-            connection,
-            bench_comparisons.ComparisonRecord(
-                made.id,
-                made.base.name,
-                tuple(side.name for side in found),
-                made.base.suite,
-                made.worst,
-                made.created_ns,
-                json.render(made),
-            ),
-        )
-        trends = histories(connection, made) if form == "html" else []
+        made = against.compared(connection, first, found, policy)
+        trends = against.histories(connection, made) if form == "html" else []
     report.comparison(made, form, to, options, trends)
     return made
 
@@ -136,17 +118,17 @@ def least_of(fail_on: str) -> str:
         UsageError: There is no such severity.
     """
     from slipstream.storage.config.load import load
+    from slipstream.tasks.benchmarking import against
 
-    return report.one_of("--fail-on", fail_on or load().config.bench.fail_on, FAIL_ON)
+    against.check_fail_on(fail_on)
+    return fail_on or load().config.bench.fail_on
 
 
 def status(found: Comparison, least: str) -> int:
     """The exit status: 3 when a proven regression is as severe as that."""
-    from slipstream.tasks.benchmarking.compare.model import Severity
+    from slipstream.tasks.benchmarking import against
 
-    if least == "never" or found.worst is Severity.NONE:
-        return 0
-    return REGRESSION if found.worst.rank >= Severity(least).rank else 0
+    return REGRESSION if against.fails(found, least) else 0
 
 
 def options_of(sort: str, only: str, every: bool) -> Options:
@@ -189,25 +171,3 @@ def _share(option: str, percent: str) -> float:
     if not 0 < value <= 1000:
         raise UsageError(f"{option} {percent} is not a percentage above 0 and up to 1000.")
     return value / 100
-
-
-def histories(connection: Connection, made: Comparison) -> list[Trend]:
-    """The histories of what changed most, where there are runs enough."""
-    from slipstream.tasks.benchmarking.compare import trend
-    from slipstream.tasks.benchmarking.reports import view
-
-    tested = [c for side in made.candidates for c in side.changes if c.primary]
-    found = []
-    for change in view.ordered(tested, "severity")[:HISTORIES]:
-        history = trend.trend(
-            connection,
-            change.metric,
-            statistic=change.statistic,
-            suite=made.base.suite,
-            model=made.base.model,
-            benchmark=change.benchmark,
-            limit=HISTORY_RUNS,
-        )
-        if len(history.points) >= FEWEST_RUNS:
-            found.append(history)
-    return found

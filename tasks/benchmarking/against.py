@@ -20,6 +20,7 @@ from slipstream.tasks.benchmarking.compare.model import (
     Policy,
     Severity,
     Side,
+    Trend,
 )
 from slipstream.tasks.benchmarking.compare.sides import side
 from slipstream.tasks.benchmarking.reports import json as reports
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 NEVER = "never"
 FAIL_ON = (*(str(severity) for severity in Severity if severity), NEVER)
 NAMED = 3  # changes in a sentence
+HISTORIES = 6  # metrics whose history an HTML report draws
+HISTORY_RUNS = 50
+FEWEST_RUNS = 4  # of a history that is worth drawing
 
 
 def check_fail_on(name: str) -> None:
@@ -65,7 +69,7 @@ def baseline(connection: Connection, run: RunRecord, how: Policy) -> Comparison 
     candidate = side(connection, f"{SERIES}{run.series}" if run.series else run.id)
     if set(candidate.runs) & set(found.runs):
         return None
-    return compared(connection, side(connection, BASELINE, candidate), [candidate], how)
+    return compare.compare(connection, side(connection, BASELINE, candidate), [candidate], how)
 
 
 def compared(
@@ -84,6 +88,27 @@ def compared(
     )
     bench_comparisons.save(connection, kept)
     return made
+
+
+def histories(connection: Connection, made: Comparison) -> list[Trend]:
+    """The histories of what changed most, where there are runs enough."""
+    from slipstream.tasks.benchmarking.compare import trend
+
+    tested = [c for side in made.candidates for c in side.changes if c.primary]
+    found = []
+    for change in view.ordered(tested, "severity")[:HISTORIES]:
+        history = trend.trend(
+            connection,
+            change.metric,
+            statistic=change.statistic,
+            suite=made.base.suite,
+            model=made.base.model,
+            benchmark=change.benchmark,
+            limit=HISTORY_RUNS,
+        )
+        if len(history.points) >= FEWEST_RUNS:
+            found.append(history)
+    return found
 
 
 def sentence(comparison: Comparison) -> str:
