@@ -88,7 +88,7 @@ def verify(
                 disk.evict_corrupt(key, checksum)
         if progress is not None:
             progress(checked, max(total, checked))
-        if time.monotonic() > give_up:
+        if len(found) == STEP and time.monotonic() > give_up:
             return Verified(checked, size, tuple(corrupt), False, last)
     disk.write((), _mend_totals, None)
     return Verified(checked, size, tuple(corrupt), False)

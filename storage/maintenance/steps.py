@@ -136,7 +136,7 @@ def reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror or error}."
-    return f"{error or type(error).__name__}."
+    return f"{str(error) or type(error).__name__}."
 
 
 def record(settings: Settings, level: Level, done: Sequence[Done]) -> None:
