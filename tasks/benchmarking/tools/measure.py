@@ -14,6 +14,7 @@ from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.answer import Answer
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
 from slipstream.tasks.benchmarking.model import Sample, Source
+from slipstream.tasks.benchmarking.simulate import calls
 from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
 from slipstream.tasks.benchmarking.simulate.settings import EXPECT_HEADER, Settings
 from slipstream.tasks.benchmarking.suite import Benchmark, Cell, Suite
@@ -89,7 +90,7 @@ class Asked(NamedTuple):
             reason=reason,
             form=extraction.form,
             prompt=prompt(case),
-            expected=json.dumps([[_plain(c) for c in calls] for calls in case.answers]),
+            expected=json.dumps([[_plain(c) for c in answer] for answer in case.answers]),
             actual=json.dumps(
                 [_made(call.name, call.arguments, call.raw) for call in extraction.calls]
             ),
@@ -183,19 +184,26 @@ def _unknown(what: str, known: Sequence[str]) -> str:
 def _request(case: Case, *, told: bool) -> dict[str, Any]:
     request: dict[str, Any] = {"messages": list(case.messages), "tools": list(case.tools)}
     if told and not case.rules.any_call:
-        calls = [
-            {
-                "name": call.name,
-                "arguments": {name: _example(right[0]) for name, right in call.arguments.items()},
-            }
+        right = [
+            {"name": call.name, "arguments": {n: example(v[0]) for n, v in call.arguments.items()}}
             for call in case.answers[0]
         ]
-        request["extra_headers"] = {EXPECT_HEADER: json.dumps(calls)}
+        request["extra_headers"] = {EXPECT_HEADER: json.dumps(right)}
     return request
 
 
-def _example(value: Any) -> Any:
-    return next(iter(values.examples(value)))
+def example(value: Any) -> Any:
+    """A value that an expected one takes: of several the first; see `values`."""
+    if isinstance(value, list):
+        return [example(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    for mark, of in value.items():
+        if mark == values.FITS:
+            return calls.example(of)
+        if mark in (values.ANY, values.OPTIONAL):
+            return example(of[0])
+    return {name: example(one) for name, one in value.items()}
 
 
 def _plain(call: Expected) -> dict[str, Any]:
