@@ -73,7 +73,7 @@ def compare(
                 "benchmarks, or other loads."
             )
     warnings += _few(before, after)
-    changes = _judged(held, policy)
+    changes = judge(held, policy)
     drawn = distributions([_times(side.runs) for side in (before, *after)])
     compared = tuple(
         Compared(side.side, tuple(differences(before.runs, side.runs)), of, plots)
@@ -136,11 +136,12 @@ def _few(base: _Loaded, after: Sequence[_Loaded]) -> Iterator[str]:
         yield f"{fewest} runs cannot prove a change; {verdict.ENOUGH} on each side can, 5 can well."
 
 
-def _judged(held: Sequence[Sequence[Held]], policy: Policy) -> list[tuple[Change, ...]]:
+def judge(held: Sequence[Sequence[Held]], policy: Policy) -> list[tuple[Change, ...]]:
     """All verdicts; chances are corrected over all candidates together."""
-    chances = [p for of in held for h in of if (p := _chance(h)) is not None]
-    corrected = iter(significance.holm(chances))
-    level = policy.alpha / max(1, len(chances))
+    family = [(p, h.pair.weight) for of in held for h in of if (p := _chance(h)) is not None]
+    weights = [weight for _, weight in family]
+    corrected = iter(significance.holm([p for p, _ in family], weights))
+    level = policy.alpha / max(pairs.LESS, sum(weights))
     found = []
     for of in held:
         changes = [
@@ -166,7 +167,8 @@ def _change(held: Held, corrected: float | None, level: float, policy: Policy) -
     least = None
     if pair.tested and result and result.error:
         limit = verdict.threshold(policy, pair.metric.name, pair.metric.statistic)
-        least = significance.detectable(result.error, result.freedom, level, limit)
+        share = level * pair.weight
+        least = significance.detectable(result.error, result.freedom, share, limit)
     low, high = verdict.ends(pair, result) if result else (None, None)
     changed = said in CHANGED and relative is not None
     return Change(

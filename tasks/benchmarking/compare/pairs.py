@@ -35,6 +35,10 @@ SHOWN = frozenset(
 OF_ANSWERS = frozenset({"accuracy", "error_rate"})
 """What is tested of a cell whose answers are judged. A wrong answer has another length than the
 right one, so that its speed says little, and a benchmark of speed beside it says more."""
+FOLLOWING = ("output_tokens", "p95")
+LESS = 0.25
+"""The weight in Holm's correction of what mostly follows from other tested metrics, by metric or
+statistic: throughput and the tails. Medians and errors keep more of the power so."""
 TAILS = {"p95": 40}
 """How many values a percentile must rest on to be tested: two lie beyond it."""
 
@@ -59,7 +63,7 @@ class Pair(NamedTuple):
         candidate_cells: The same of the candidate's.
         withheld: Why a side has none; empty: it has, or there is no reason.
         note: What has to be said of its figures.
-        tested: Whether it is; see `TESTED`.
+        weight: In the correction of all tests; 0: it is not tested.
     """
 
     benchmark: str
@@ -71,7 +75,12 @@ class Pair(NamedTuple):
     candidate_cells: tuple[Cell, ...]
     withheld: str
     note: str
-    tested: bool
+    weight: float
+
+    @property
+    def tested(self) -> bool:
+        """Whether it is; see `TESTED`."""
+        return self.weight > 0
 
 
 def pair(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[Pair]:
@@ -100,7 +109,7 @@ def pair(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[Pair]:
                 *key, first, sound[0], sound[1], own[0], own[1],
                 next((why for why, f in zip(withheld, sound, strict=True) if why and not f), ""),
                 f"{lost} of its figures are not finite and were left out." if lost else "",
-                _tested(metric, first, sound, judged),
+                _weight(metric, first, sound, judged),
             )  # fmt: skip
 
 
@@ -108,19 +117,20 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _tested(
+def _weight(
     key: tuple[str, str], metric: Metric, sides: Sequence[Sequence[Figure]], judged: bool
-) -> bool:
+) -> float:
     name, statistic = key
     if metric.direction == "none" or not all(sides):
-        return False
+        return 0.0
     if judged and name in TESTED and name not in OF_ANSWERS:
-        return False
+        return 0.0
     if name not in TESTED:  # a user's own: its middle, or its only figure
-        return name not in SHOWN and statistic in ("p50", "value")
-    if statistic not in TESTED[name]:
-        return False
-    return all(median(f.metric.size for f in s) >= TAILS.get(statistic, 0) for s in sides)
+        return float(name not in SHOWN and statistic in ("p50", "value"))
+    enough = all(median(f.metric.size for f in s) >= TAILS.get(statistic, 0) for s in sides)
+    if statistic not in TESTED[name] or not enough:
+        return 0.0
+    return LESS if name in FOLLOWING or statistic in FOLLOWING else 1.0
 
 
 def middle(figures: Sequence[Figure]) -> float | None:

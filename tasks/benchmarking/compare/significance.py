@@ -318,13 +318,21 @@ def _sign_flips(changes: Floats) -> float:
     return min(1.0, float(chance[reach + seen :].sum()))
 
 
-def holm(chances: Sequence[float]) -> list[float]:
-    """Chances after Holm's correction (Scandinavian Journal of Statistics 6, 1979)."""
-    order = sorted(range(len(chances)), key=chances.__getitem__)
-    found = [0.0] * len(chances)
+def holm(chances: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """Chances after Holm's correction (Scandinavian Journal of Statistics 6, 1979).
+
+    Args:
+        chances: Of each test.
+        weights: How much of the whole chance of an error each may have, all above zero (section 4
+            there); with equal ones it is his plain correction.
+    """
+    scaled = [chance / weight for chance, weight in zip(chances, weights, strict=True)]
+    found = [0.0] * len(scaled)
     highest = 0.0
+    order = sorted(range(len(scaled)), key=scaled.__getitem__)
     for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, chances[place] * (len(chances) - rank)))
+        left = math.fsum(weights[other] for other in order[rank:])
+        highest = max(highest, min(1.0, scaled[place] * left))
         found[place] = highest
     return found
 
