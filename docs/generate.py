@@ -22,7 +22,11 @@ HERE = Path(__file__).parent
 WIDTH = 88
 JSON_BEGIN = "<!-- json-schema: begin (made by `make docs` from summary.schema.json) -->\n"
 JSON_END = "<!-- json-schema: end -->\n"
-SCHEMAS = {"comparison": "reports.json", "quality-cases": "quality.case"}
+SCHEMAS = {
+    "comparison": "reports.json",
+    "quality-cases": "quality.case",
+    "tool-cases": "tools.case",
+}
 """Published JSON Schemas, and the modules whose `schema()` gives them."""
 MADE = "<!-- Made by `make docs` from the code; a test holds it to that. -->\n"
 

@@ -78,7 +78,7 @@ def load(category: str) -> tuple[Case, ...]:
     """
     try:
         return tuple(_case(entry, category) for entry in entries(category))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise CorruptError(
             f"BFCL's {category} is not in the form of bfcl-eval 2026.3 ({error!r}); "
             f"install that version."
@@ -101,11 +101,12 @@ def name_of(function: str) -> str:
 @cache
 def entries(category: str) -> tuple[Entry, ...]:
     """The cases of a category as the package has them."""
-    cases, truths = (_lines(path) if path.exists() else [] for path in _paths(category))
+    asked, answered = _paths(category)
+    truths = _lines(answered) if answered.exists() else []
     truth = {line["id"]: line["ground_truth"] for line in truths}
     return tuple(
         Entry(line["id"], line["question"][0], line["function"], truth.get(line["id"]))
-        for line in cases
+        for line in _lines(asked)
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeAlias
@@ -195,7 +195,7 @@ def parse(text: str, where: str) -> CaseFile:
         _refuse(where, place, words)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON: {error}.") from error
-    shared = _tools(where, "tools", file.tools)
+    shared = _tools(where, file.tools)
     _rules(where, "rules", file.rules, shared.values())
     cases, places = [], dict[str, int]()
     for number, case in enumerate(file.cases):
@@ -252,9 +252,9 @@ def _call(call: ExpectedCall) -> Expected:
     return Expected(call.name, arguments, frozenset(call.optional))
 
 
-def _offered(where: str, case: CaseOf, shared: Mapping[str, Tool]) -> dict[str, Tool]:
+def _offered(where: str, case: CaseOf, shared: Mapping[str, Tool]) -> Mapping[str, Tool]:
     if case.tools is None:
-        return dict(shared)
+        return shared
     tools = []
     for number, tool in enumerate(case.tools):
         if isinstance(tool, str):
@@ -262,21 +262,25 @@ def _offered(where: str, case: CaseOf, shared: Mapping[str, Tool]) -> dict[str, 
                 _refuse(where, f"tools[{number}]", f"the file has no tool {tool!r}")
             tool = shared[tool]
         tools.append(tool)
-    return _tools(where, "tools", tools)
+    return _tools(where, tools, known=shared)
 
 
-def _tools(where: str, place: str, tools: Sequence[Tool]) -> dict[str, Tool]:
+def _tools(
+    where: str, tools: Sequence[Tool], known: Mapping[str, Tool] | None = None
+) -> dict[str, Tool]:
+    """Tools by their names; the schemas of known ones have been checked before."""
     found: dict[str, Tool] = {}
     for number, tool in enumerate(tools):
         if tool.name in found:
-            _refuse(where, f"{place}[{number}]", f"there is another tool {tool.name!r}")
-        if words := schemas.wrong(tool.parameters):
-            _refuse(where, f"{place}[{number}].parameters", words)
+            _refuse(where, f"tools[{number}]", f"there is another tool {tool.name!r}")
         found[tool.name] = tool
+        checked = known is not None and tool is known.get(tool.name)
+        if not checked and (words := schemas.wrong(tool.parameters)):
+            _refuse(where, f"tools[{number}].parameters", words)
     return found
 
 
-def _rules(where: str, place: str, rules: RulesOf, tools: Iterator[Tool] | Any) -> None:
+def _rules(where: str, place: str, rules: RulesOf, tools: Iterable[Tool]) -> None:
     """Names of arguments that no tool has are misspelt, and would change nothing unseen."""
     known = {name for tool in tools for name in schemas.properties(tool.parameters)}
     for rule in ("paths", "unordered", "fold", "exact"):

@@ -4,6 +4,7 @@ What a mark introduces is a call whatever its name, so that a call of a tool tha
 seen as one. docs/tool-calls.md says which model writes which form.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,13 +13,15 @@ from slipstream.tasks.benchmarking.tools import forms_json, forms_python, forms_
 from slipstream.tasks.benchmarking.tools.model import Call, Extraction
 from slipstream.tasks.benchmarking.tools.schema import cut
 
-ATTEMPTS = 100  # marks that no call follows, after which a text is given up
+ATTEMPTS = 20  # marks that no call follows, after which a text is given up
 MARKS = {
-    "xml": r"(?:<tool_call>\s{0,20})?(?=<function=)",
-    "glm": r"<tool_call>(?=\s{0,9}[\w./-]{1,128}\s{0,9}<arg_key>)",
+    "xml": r"(?:<tool_call>\s{0,20})?(?=<function(?:=| name=))",
+    "glm": r"<tool_call>(?=\s{0,9}[\w./-]{1,128}\s{0,9}<(?:arg_key|/tool_call)>)",
     "hermes": r"<tool_call>",
-    "invoke": r"(?=<(?:｜DSML｜)?invoke name=)",
-    "list": r"<(?:tool_calls|function_calls)>",
+    "invoke": rf"(?=<{forms_tags.DSML}invoke name=)",
+    "list": r"<(?:tool_calls|function_calls)>(?!\s{0,20}<)",
+    "lfm": r"<\|tool_call_start\|>",
+    "gemma": r"(?:<\|tool_call>|<start_function_call>)\s{0,9}call:(?=[\w./-]{1,128}\{)",
     "granite": r"<\|tool_call\|>",
     "mistral": r"\[TOOL_CALLS\]",
     "llama": r"<\|python_tag\|>",
@@ -43,6 +46,12 @@ NAMED = re.compile(
     r"|<\|(?:channel|constrain|message)\|>|commentary|json){0,40}(?=\{)"
 )
 """A name, and then its arguments as JSON: Mistral, DeepSeek, Kimi, gpt-oss, Hunyuan."""
+GEMMA = re.compile(
+    r"(?P<quote><\|\"\|>|<escape>)(?P<text>.*?)(?P=quote)"
+    r"|(?P<key>[A-Za-z_][\w-]*+)(?=\s{0,9}:)|[A-Za-z_][\w-]*+|.",
+    re.DOTALL,
+)
+"""What Gemma's arguments are made of: texts between quotes of its own, bare keys, the rest."""
 PYTHON = re.compile(r"\[?\s{0,9}[A-Za-z_][\w.]{0,127}\(")
 BETWEEN = re.compile(r"[\s,;]*")
 
@@ -73,7 +82,8 @@ def read(text: str, schema_of: _Schemas) -> Extraction:
     position = failures = 0
     while failures < ATTEMPTS and (mark := MARK.search(text, position)):
         start = _after(text, mark.end())
-        found = _content(text, start, schema_of)
+        read_content = _gemma if mark.lastgroup == "gemma" else _content
+        found = read_content(text, start, schema_of)
         if found.calls:
             form = form or str(mark.lastgroup)
             calls += found.calls
@@ -106,6 +116,23 @@ def _content(text: str, start: int, schema_of: _Schemas) -> _Read:
         calls.append(tags[0])
         start = _after(text, tags[1])
     return _Read(calls, start)
+
+
+def _gemma(text: str, start: int, schema_of: _Schemas) -> _Read:
+    """`NAME{key:<|"|>text<|"|>,other:1}`: JSON but for its quotes and the bare keys."""
+    name, _, _ = text[start : start + 129].partition("{")
+    parts: list[str] = []
+    depth, end = 0, len(text)
+    for token in GEMMA.finditer(text, start + len(name)):
+        bare = token["key"]
+        quoted = token["text"] if bare is None else bare
+        parts.append(token[0] if quoted is None else json.dumps(quoted, ensure_ascii=False))
+        depth += (token[0] in ("{", "[")) - (token[0] in ("}", "]"))
+        if depth <= 0:
+            end = token.end()
+            break
+    raw = "".join(parts)
+    return _Read([Call(name, forms_json.arguments(raw), raw)], end)
 
 
 def _values(text: str, start: int) -> _Read:

@@ -11,7 +11,7 @@ from typing import Any
 from slipstream.tasks.benchmarking.tools import forms_json, forms_python
 from slipstream.tasks.benchmarking.tools.model import Call, Extraction
 
-ATTEMPTS = 100  # places that look like a call and are none, after which a text is given up
+ATTEMPTS = 20  # places that look like a call and are none, after which a text is given up
 FENCE = re.compile(r"^[ \t]{0,3}(```|~~~)[ \t]{0,3}([\w+-]{0,20})[ \t]{0,3}\r?$", re.MULTILINE)
 PYTHON = frozenset({"", "tool_code", "tool_call", "python", "py"})
 """Languages of fences that may hold calls in Python; Gemma writes `tool_code`."""

@@ -16,6 +16,8 @@ WORDS = {"true": True, "false": False, "null": None}
 WRAPPERS = frozenset({"print"})
 PREFIX = "default_api."
 """Gemma and Gemini write `print(default_api.read(path="a"))`."""
+SUFFIX = ".call"
+"""Llama writes `brave_search.call(query="…")` for the tools it was trained with."""
 LARGEST = 1_000_000  # characters; Python's parser takes some hundred bytes for each
 TOKEN = re.compile(r"\"\"\"|'''|[\"'()\[\]{}]")
 REST = {
@@ -87,7 +89,7 @@ def _call(node: ast.expr, text: str, schema_of: Mapping[str, Mapping[str, Any]])
         node = node.args[0]
     if not isinstance(node, ast.Call):
         raise _NotACall
-    name = _name(node.func).removeprefix(PREFIX)
+    name = _name(node.func).removeprefix(PREFIX).removesuffix(SUFFIX)
     if not name:
         raise _NotACall
     names = list(schemas.properties(schema_of.get(name, {})))

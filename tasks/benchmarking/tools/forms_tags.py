@@ -16,17 +16,18 @@ from slipstream.tasks.benchmarking.tools.forms_json import arguments, value_at
 from slipstream.tasks.benchmarking.tools.model import Call
 
 NAME = r"[\w.:/-]{1,128}"
+DSML = r"(?:[｜|]{1,2}DSML[｜|]{1,2})?"
 START = re.compile(
-    rf"<(?:function=[\"']?(?P<a>{NAME})[\"']?"
-    rf"|(?:｜DSML｜)?invoke name=[\"']?(?P<b>{NAME})[\"']?)\s{{0,9}}>"
+    rf"<(?:function(?:=| name=)[\"']?(?P<a>{NAME})[\"']?"
+    rf"|{DSML}invoke name=[\"']?(?P<b>{NAME})[\"']?)\s{{0,9}}>"
 )
-STOP = re.compile(r"</(?:｜DSML｜)?(?:function|invoke)>")
+STOP = re.compile(rf"</{DSML}(?:function|invoke)>")
 KEY = re.compile(
-    rf"<(?:｜DSML｜)?parameter(?:=[\"']?(?P<a>{NAME})[\"']?| name=[\"']?(?P<b>{NAME})[\"']?)"
+    rf"<{DSML}parameter(?:=[\"']?(?P<a>{NAME})[\"']?| name=[\"']?(?P<b>{NAME})[\"']?)"
     r"(?: string=\"(?P<string>true|false)\")?\s{0,9}>"
 )
-VALUE_STOP = re.compile(r"</(?:｜DSML｜)?parameter>|(?=<(?:｜DSML｜)?parameter[= ])")
-GLM = re.compile(rf"\s{{0,9}}({NAME})\s{{0,9}}(?=<arg_key>)")
+VALUE_STOP = re.compile(rf"</{DSML}parameter>|(?=<{DSML}parameter[= ])")
+GLM = re.compile(rf"\s{{0,9}}({NAME})\s{{0,9}}(?=<arg_key>|</tool_call>)")
 GLM_KEY = re.compile(rf"\s{{0,9}}<arg_key>\s{{0,9}}({NAME})\s{{0,9}}</arg_key>\s{{0,9}}<arg_value>")
 GLM_STOP = "</arg_value>"
 LITERALS = {"True": True, "False": False, "None": None}
