@@ -18,14 +18,16 @@ import typer
 
 from slipstream.cli import output
 from slipstream.cli.config import check_patterns
-from slipstream.storage import database, paths
+from slipstream.storage import database, paths, results
 from slipstream.storage.config import sources
+from slipstream.storage.config.load import load
 from slipstream.storage.config.resolve import resolve
 from slipstream.storage.errors import SlipError
 
 LOW_DISK = 1024**3  # bytes; a warning below
 NO_DISK = 64 * 1024**2  # bytes; a failure below
 OLDEST_GIT = (2, 20)
+OLDEST_REDIS = (6, 2)  # for XPENDING with IDLE
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
 FASTAPI = ((0, 139), (0, 151))  # what Prefect 3.8 starts with: from, below
 STYLES = {"ok": "32", "warning": "33", "failed": "31"}
@@ -186,6 +188,53 @@ def _cache(name: str) -> Check:
     return Check(name, "ok", found)
 
 
+def _results(name: str) -> Check:
+    """Where results of benchmarks are kept, if that is not the database above."""
+    url = load().config.storage.database_url
+    if not url:
+        return Check(name, "ok", "in the database of the data folder")
+    with results.opened(paths.home()) as connection:
+        (server,) = connection.execute("SHOW server_version").fetchone()
+        (read_only,) = connection.execute("SHOW transaction_read_only").fetchone()
+        (runs,) = connection.execute("SELECT count(*) FROM bench_runs").fetchone()
+    from slipstream.storage import postgres
+
+    found = f"{postgres.where(url)} ({server}), schema {database.SCHEMA}, {runs:,} runs"
+    if read_only == "on":
+        mend = "name the server that takes changes in storage.database_url"
+        return Check(name, "failed", f"{found}; it is read-only", mend)
+    return Check(name, "ok", found)
+
+
+def _redis(name: str) -> Check:
+    """The bus of events, and locks between hosts."""
+    from slipstream.storage import events, redis_client
+
+    with closing(database.connect(paths.home())) as connection:
+        waiting = sum(events.waiting(connection).values())
+    if not (url := load().config.storage.redis_url):
+        return Check(name, "ok", f"within each process; {waiting:,} events wait")
+    import redis
+
+    client = redis_client.client(paths.home())
+    try:
+        server, memory = client.info("server"), client.info("memory")
+        saved = client.info("persistence")
+    except redis.RedisError as error:
+        raise redis_client.unusable(error) from error
+    number = server["redis_version"]
+    found = f"{redis_client.where(url)} ({number}), {waiting:,} events wait"
+    if tuple(int(part) for part in number.split(".")[:2]) < OLDEST_REDIS:
+        return Check(name, "failed", found, "install Redis 6.2 or later")
+    if memory.get("maxmemory_policy", "noeviction").startswith("allkeys"):
+        mend = "set maxmemory-policy to noeviction: what it evicts may be an event or a lock"
+        return Check(name, "warning", found, mend)
+    if not saved.get("aof_enabled"):
+        mend = "set appendonly to yes: a restart may lose events that were not handled yet"
+        return Check(name, "warning", found, mend)
+    return Check(name, "ok", found)
+
+
 def _configuration(name: str) -> Check:
     found = sources.read()
     problems = resolve(found, check_patterns).problems
@@ -253,6 +302,8 @@ CHECKS: dict[str, Callable[[str], Check]] = {
     "disk": _disk,
     "database": _database,
     "cache": _cache,
+    "results": _results,
+    "Redis": _redis,
     "git": _git,
     "scan engine": _scan_engine,
     "compression": _compression,

@@ -168,7 +168,7 @@ def _settings(url: str, mode: Mode) -> dict[str, str]:
     inherited = {o.keyword.decode(): o.val.decode() for o in pq.Conninfo.get_defaults() if o.val}
     place = {name: settings.get(name) or inherited.get(name, "") for name in ("host", "port")}
     hosts = (settings.get("hostaddr") or inherited.get("hostaddr") or place["host"]).split(",")
-    ports = (place["port"] or PORT).split(",")
+    ports = [port or PORT for port in place["port"].split(",")]
     if len(ports) == 1:
         ports *= len(hosts)
     if len(ports) != len(hosts) or not all(port.isdigit() for port in ports):

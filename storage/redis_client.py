@@ -91,7 +91,7 @@ def unusable(error: Exception) -> StorageError:
     reason = str(error).partition("\n")[0] or type(error).__name__
     if password := _parsed(url).get("password") if url else None:
         reason = reason.replace(password, "[hidden]")
-    if "WRONGPASS" in reason or "NOAUTH" in reason or "NOPERM" in reason:
+    if any(word in reason for word in ("WRONGPASS", "NOAUTH", "NOPERM", "password")):
         advice = "check the user and the password in `storage.redis_url`"
     elif "READONLY" in reason:
         advice = "it is a copy; name the server that takes changes"

@@ -13,7 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,25 @@ def redis_server() -> Iterator[str]:
         pytest.skip("redis-server is not installed")
     with _folder() as folder, _started(lambda port: _redis(program, folder, port)) as port:
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def redis_on_socket() -> Iterator[tuple[str, Callable[[], None]]]:
+    """The URL of a Redis, and what starts it: a socket needs no port that may be taken then."""
+    program = shutil.which("redis-server")
+    if not program:
+        pytest.skip("redis-server is not installed")
+    with _folder() as folder, ExitStack() as stack:
+        socket_file = folder / "redis.sock"
+
+        def start() -> None:
+            options = ["--port", "0", "--unixsocket", str(socket_file), "--save", ""]
+            process = subprocess.Popen(
+                [program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(_end, process)
+
+        yield f"unix://{socket_file}", start
 
 
 @contextmanager
@@ -111,13 +130,17 @@ def _started(
                 yield port
                 return
         finally:
-            process.terminate()
-            try:
-                process.wait(WAIT_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
     pytest.fail(f"no server started in {TRIES} tries")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(WAIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _answers(process: subprocess.Popen[bytes], ask: Callable[[], object]) -> bool:
