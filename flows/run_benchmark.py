@@ -17,14 +17,15 @@ from pydantic import BaseModel, Field, model_validator
 
 from slipstream.flows import artifacts
 from slipstream.flows.benchmark_report import report, show
+from slipstream.flows.compare_benchmarks import CompareParameters, compare_benchmarks
 from slipstream.flows.limits import one_benchmark
 from slipstream.flows.result_storage import JsonSerializer
 from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
-from slipstream.storage import bench, paths, results
+from slipstream.storage import bench, bench_names, paths, results
 from slipstream.storage.bench import CellRecord, RunRecord
 from slipstream.storage.config.load import load
 from slipstream.storage.errors import SlipError, UsageError
-from slipstream.tasks.benchmarking import prepare, reuse, series, target
+from slipstream.tasks.benchmarking import against, prepare, reuse, series, target
 from slipstream.tasks.benchmarking import run as runs
 from slipstream.tasks.benchmarking import suite as suites
 from slipstream.tasks.benchmarking.cell import Ended
@@ -72,6 +73,7 @@ class BenchmarkParameters(BaseModel):
         False, description="Serve a stored run where nothing has changed since, and say so."
     )
     tag: str = Field("", description="Of the run, or of the series; its runs with -1, -2, ….")
+    compare: bool = Field(True, description="Hold it against its baseline, where it has one.")
     run: str = Field(
         "",
         pattern=r"^([0-9a-f]{12})?$",
@@ -171,7 +173,8 @@ async def run_benchmark(parameters: BenchmarkParameters) -> Any:
 
     Returns:
         Of each repeat its `run`, `suite`, `model`, `server`, `state`, `reason`, its `cells`, and
-        whether it is a stored one that is `reused`.
+        whether it is a stored one that is `reused`. In the last one the `comparison` with the
+        baseline, where there is one; see `compare_benchmarks`.
 
     Raises:
         UsageError: A suite, a benchmark, a tag, the URL or the model is none.
@@ -193,7 +196,28 @@ async def run_benchmark(parameters: BenchmarkParameters) -> Any:
                     )
                 if run.state != "done":
                     raise SlipError(f"The run was stopped: {run.reason}")
+    if parameters.compare and (comparison := await held(home, run)):
+        reports[-1]["comparison"] = comparison
     return reports
+
+
+async def held(home: Path, run: RunRecord) -> dict[str, Any] | None:
+    """Hold a run, or its series, against its baseline, where there is one; as a flow of its own.
+
+    Whatever goes wrong there, the run was measured.
+    """
+    with results.opened(home) as connection:
+        candidate = against.candidate_of(connection, run)
+    if candidate is None:
+        return None
+    asked = {"base": bench_names.BASELINE, "candidates": [candidate.name]}
+    parameters = CompareParameters.model_validate(asked)
+    state = await compare_benchmarks(parameters, return_state=True)
+    if not state.is_completed():
+        get_run_logger().warning(f"It was not compared with its baseline: {state.message}")
+        return None
+    found: dict[str, Any] = await state.result()
+    return found
 
 
 def planned(parameters: BenchmarkParameters) -> Suite:

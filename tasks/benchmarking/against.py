@@ -57,8 +57,8 @@ def fails(comparison: Comparison, fail_on: str) -> bool:
     return fail_on != NEVER and comparison.worst.rank >= max(Severity(fail_on).rank, 1)
 
 
-def baseline(connection: Connection, run: RunRecord, how: Policy) -> Comparison | None:
-    """Hold a run, or the whole series that it is of, against its baseline.
+def candidate_of(connection: Connection, run: RunRecord) -> Side | None:
+    """A run, or the whole series that it is of, as what is held against its baseline.
 
     Returns:
         None: There is no baseline of its suite, model and machine, or it is of the baseline.
@@ -67,7 +67,13 @@ def baseline(connection: Connection, run: RunRecord, how: Policy) -> Comparison 
     if found is None:
         return None
     candidate = side(connection, f"{SERIES}{run.series}" if run.series else run.id)
-    if set(candidate.runs) & set(found.runs):
+    return None if set(candidate.runs) & set(found.runs) else candidate
+
+
+def baseline(connection: Connection, run: RunRecord, how: Policy) -> Comparison | None:
+    """Hold a run, or its series, against its baseline; None: see `candidate_of`."""
+    candidate = candidate_of(connection, run)
+    if candidate is None:
         return None
     return compare.compare(connection, side(connection, BASELINE, candidate), [candidate], how)
 
@@ -104,6 +110,7 @@ def histories(connection: Connection, made: Comparison) -> list[Trend]:
             suite=made.base.suite,
             model=made.base.model,
             benchmark=change.benchmark,
+            label=change.label,
             limit=HISTORY_RUNS,
         )
         if len(history.points) >= FEWEST_RUNS:
