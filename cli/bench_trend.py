@@ -30,6 +30,9 @@ def trend(
     benchmark: Annotated[
         str, typer.Option("--benchmark", "-b", help="Default: the first that has the metric.")
     ] = "",
+    label: Annotated[
+        str, typer.Option("--label", "-l", help="Its load, such as concurrency=8; default: first.")
+    ] = "",
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=10_000, help="Runs, the newest ones.")
     ] = 50,
@@ -56,6 +59,7 @@ def trend(
             suite=suite,
             model=model,
             benchmark=benchmark,
+            label=label,
             limit=limit,
         )
     report.trend(found, form, to)

@@ -88,8 +88,8 @@ _SECTIONS: tuple[tuple[str, str, tuple[Outcome, ...], Only], ...] = (
     ),
     (
         "Cannot tell",
-        "Too few or too noisy values to say that they changed, or that they did not; `seen from` "
-        "is the smallest change that would have been found.",
+        "Too few or too noisy values to say that they changed, or that they did not. Seen from: "
+        "the smallest change that would have been found.",
         (Outcome.CANNOT_TELL,),
         "all",
     ),
