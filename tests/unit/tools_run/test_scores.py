@@ -6,7 +6,7 @@ import math
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.storage.bench_answers import AnswerRow
@@ -81,6 +81,7 @@ def test_half_points_enter_the_score() -> None:
     assert figures([row("a", score=0.5, layer="extra")])["score"][4:7] == (0.5, None, None)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 7), st.data())
 def test_pass_hat_is_the_share_of_draws_that_are_all_right(asked: int, data: st.DataObject) -> None:
     right, k = data.draw(st.integers(0, asked)), data.draw(st.integers(1, asked))
@@ -94,6 +95,7 @@ def test_pass_hat_wants_as_many_answers_as_are_drawn() -> None:
         scores.pass_hat(3, 3, 4)
 
 
+@settings(deadline=None)
 @given(Answers)
 def test_shares_lie_in_their_intervals_and_all_are_shares(cases: list[str]) -> None:
     for metric in scores.metrics(repeated(*cases), 3):
@@ -102,6 +104,7 @@ def test_shares_lie_in_their_intervals_and_all_are_shares(cases: list[str]) -> N
         assert metric.unit == "share"
 
 
+@settings(deadline=None)
 @given(Answers)
 def test_repeats_never_make_an_interval_narrower_than_as_many_cases_would(cases: list[str]) -> None:
     """Answers to one case are more alike than answers to several."""
