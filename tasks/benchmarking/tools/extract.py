@@ -23,7 +23,11 @@ THOUGHTS = {
     "<|channel|>analysis<|message|>": "<|end|>",
 }
 """What begins and ends a thought where the server leaves it in the text."""
-THOUGHT = re.compile("|".join(map(re.escape, THOUGHTS)))
+_BEGIN, _END = ("|".join(map(re.escape, marks)) for marks in (THOUGHTS, THOUGHTS.values()))
+THOUGHT = re.compile(rf"(?:^|<\|start\|>assistant)[ \t]{{0,9}}({_BEGIN})", re.MULTILINE)
+"""Where one begins: elsewhere in a line it may be part of an argument."""
+REST = re.compile(rf"(?<=\n)(?:{_END})|(?:{_END})(?=\s*(?:$|[<\[{{`]|\n))")
+"""Where one ends: at the beginning or the end of a line, or before what may be a call."""
 
 
 def extract(calls: Sequence[ToolCall], text: str, tools: Sequence[Mapping[str, Any]]) -> Extraction:
@@ -51,11 +55,9 @@ def without_thoughts(text: str) -> str:
 
     Behind that, it may be part of an argument.
     """
-    for begin, end in THOUGHTS.items():
-        # a template that begins the thought itself leaves only its end in the answer
-        before, found, after = text.partition(end)
-        if found and begin not in before and end.startswith(("</", "[/")):
-            text = after
+    # a template that begins the thought itself leaves only its end in the answer
+    if (rest := REST.search(text)) and not THOUGHT.search(text, 0, rest.start()):
+        text = text[rest.end() :]
     kept: list[str] = []
     position = 0
     mark = forms.MARK.search(text)
@@ -63,7 +65,7 @@ def without_thoughts(text: str) -> str:
         if mark and mark.start() < thought.start():
             break
         kept.append(text[position : thought.start()])
-        closing = THOUGHTS[thought[0]]
+        closing = THOUGHTS[thought[1]]
         ended = text.find(closing, thought.end())
         if ended < 0:
             return "".join(kept)

@@ -168,6 +168,22 @@ def test_an_object_with_a_tool_s_name_and_no_arguments_is_no_call() -> None:
     assert not extract((), '{"name": "read_file", "size": 3}', TOOLS).calls
 
 
+def test_thoughts_are_left_out_wherever_they_stand_before_the_call() -> None:
+    draft = READ.replace('"a"', '"draft"')
+    for text in (
+        f"<think>{draft}</think>{READ}",
+        f"Well.\n<think>{draft}</think>\n{READ}",
+        f"Perhaps {draft}?</think>\n\n{READ}",
+        f"Perhaps {draft}?\n</think>So: {READ}",
+        f"<think>{draft}\n</think>\n<think>No. {draft}</think>\n<tool_call>{READ}",
+        f"<|start|>assistant<|channel|>analysis<|message|>{draft}<|end|>{READ}",
+    ):
+        assert arguments(extract((), text, TOOLS)) == [{"path": "a"}], text
+    assert not extract((), f"<think>{READ}", TOOLS).calls
+    within = READ.replace('"a"', '"<think> </think>"')
+    assert arguments(extract((), within, TOOLS)) == [{"path": "<think> </think>"}]
+
+
 def test_marks_within_an_argument_are_part_of_it() -> None:
     content = "</tool_call> <tool_call> </think> <think> [TOOL_CALLS] ``` } ]"
     call = {"name": "write_file", "arguments": {"content": content}}
@@ -246,10 +262,14 @@ def test_a_piece_over_and_over_ends_soon(piece: str) -> None:
     extract((), piece * 10_000, TOOLS)
 
 
+PLAIN = st.text(st.characters(exclude_characters="<[", exclude_categories=["Cs"]))
+"""Texts that hold no mark of a form."""
+
+
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        st.none() | st.booleans() | st.integers() | PLAIN,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3),
         max_leaves=8,
     )
 )
