@@ -54,12 +54,27 @@ def for_children(home: Path, api_url: str) -> dict[str, str]:
         "SLIPSTREAM_HOME": str(home),
         **_own(home),
         "PREFECT_API_URL": api_url,
+        # Each client reads its certificates, 50 ms for a whole bundle; here no connection has any.
+        "PREFECT_API_SSL_CERT_FILE": str(_one_certificate(home)),
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # it is the one installed
         "PREFECT_UI_STATIC_DIRECTORY": str(make_private(home / FOLDER) / "ui"),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # A schedule that was set a moment ago is seen so soon.
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
     }
+
+
+def _one_certificate(home: Path) -> Path:
+    """A file with the first of the usual certificates."""
+    import certifi
+
+    bundle = Path(certifi.where()).read_text(encoding="utf-8")
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    first = begin + bundle.partition(begin)[2].partition(end)[0] + end + "\n"
+    path = make_private(home / FOLDER) / "certificate.pem"
+    path.write_text(first, encoding="utf-8")
+    return path
 
 
 def _own(home: Path) -> dict[str, str]:

@@ -9,9 +9,17 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from importlib import import_module
 from typing import Any, Protocol
 
 from slipstream.flows import catalog
+
+PRELOADED = (
+    "anyio._backends._asyncio",
+    "prefect._internal.observers",
+    "prefect.utilities.visualization",
+)
+"""What Prefect imports when it runs a flow."""
 
 
 class Processes(Protocol):
@@ -39,6 +47,8 @@ def template() -> socket.socket | None:
     for name in served():
         catalog.imported(name)
     assert execute  # imported for the children
+    for name in PRELOADED:
+        import_module(name)
     return template.forked()
 
 

@@ -42,6 +42,8 @@ from slipstream.flows import deployments, processes, server
 from slipstream.flows.processes import Processes
 from slipstream.storage import logs, paths
 from slipstream.storage.config.load import load
+from slipstream.storage.config.settings import DEFAULTS, Config
+from slipstream.tasks import subscribers
 
 LOOK_SECONDS = 2.0
 """Between two looks for flow runs; who starts one with `slip` wakes the runner at once."""
@@ -65,6 +67,8 @@ class Runner:
         self._here = server.files(home)
         self._client = client
         self._children = children
+        self._config = DEFAULTS
+        self._problems: tuple[str, ...] = ()
         self._flows: dict[UUID, str] = {}  # deployment → its flow
         self._waiting: dict[UUID, asyncio.Task[None]] = {}
         self._running: dict[UUID, asyncio.Task[None]] = {}
@@ -75,15 +79,15 @@ class Runner:
 
     async def serve(self) -> None:
         """Work until it is told to stop."""
-        made = deployments.all_deployments(load().config)
-        self._flows = await deployments.register(self._client, made.all)
+        await self._register(load().config)
         await self._tidy()
         with self._wakeable():
-            server.replace_json(
-                self._here.runner, {"pid": os.getpid(), "problems": list(made.problems)}
-            )
+            self._tell()
             while self._stop is None:
                 try:
+                    if (config := load().config) != self._config:
+                        await self._register(config)
+                        self._tell()
                     await self._look()
                 except Exception as error:  # the server is away for a moment, or for longer
                     logs.warning("runner.look_failed", error=f"{type(error).__name__}: {error}")
@@ -96,6 +100,16 @@ class Runner:
         """Start nothing any more; what runs has so many seconds to end before it is cancelled."""
         self._stop = seconds
         self._woken.set()
+
+    async def _register(self, config: Config) -> None:
+        made = deployments.all_deployments(config)
+        self._flows = await deployments.register(self._client, made.all)
+        self._problems, self._config = made.problems, config
+
+    def _tell(self) -> None:
+        """Tell the supervisor that this serves, and what is wrong."""
+        told = {"pid": os.getpid(), "problems": list(self._problems)}
+        server.replace_json(self._here.runner, told)
 
     @contextlib.contextmanager
     def _wakeable(self) -> Any:
@@ -254,6 +268,8 @@ async def _serve(home: Path, line: socket.socket | None) -> None:
             os._exit(1)  # the supervisor is dead; the template sees that we are, and ends what runs
 
         threading.Thread(target=listen, daemon=True).start()
+        never = threading.Event()
+        threading.Thread(target=subscribers.follow, args=(home, never), daemon=True).start()
         await runner.serve()
 
 

@@ -175,16 +175,29 @@ def is_healthy(api_url: str, seconds: float = HEALTH_SECONDS) -> bool:
 
 def ask(url: str, seconds: float = HEALTH_SECONDS) -> str | None:
     """The beginning of what a server on this machine answers; None: it does not, or refuses."""
+    return _request("GET", url, None, seconds, MAX_ANSWER)
+
+
+def post(url: str, body: Any) -> Any:
+    """What Prefect's API answers to some JSON; None: it does not, or refuses."""
+    answer = _request("POST", url, json.dumps(body), HEALTH_SECONDS, None)
+    return None if answer is None else json.loads(answer)
+
+
+def _request(
+    method: str, url: str, body: str | None, seconds: float, limit: int | None
+) -> str | None:
     import http.client
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+    headers = {"Content-Type": "application/json"} if body else {}
     with contextlib.closing(connection):
         try:
-            connection.request("GET", parts.path)
+            connection.request(method, parts.path, body, headers)
             answer = connection.getresponse()
-            text = answer.read(MAX_ANSWER).decode(errors="replace")
+            text = answer.read(limit).decode(errors="replace")
         except (OSError, http.client.HTTPException, ValueError):
             return None
     return text if answer.status == 200 else None

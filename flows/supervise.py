@@ -188,9 +188,12 @@ def supervise(home: Path, wanted: Wanted, say: Say) -> None:
         wanted = free(wanted, before)
         url = f"http://{server.in_url(reached(wanted.host))}:{wanted.port}"
         info = ServerInfo(
-            url, os.getpid(), prefect=server.installed("prefect"), slipstream=server.installed("slipstream"),
+            url,
+            os.getpid(),
+            prefect=server.installed("prefect"),
+            slipstream=server.installed("slipstream"),
             started=time.time(),
-        )  # fmt: skip
+        )
         server.write_state(here, info)
         signals = Signals()
         variables = environment.for_children(home, info.api_url)
@@ -372,6 +375,72 @@ def open_log(path: Path) -> IO[bytes]:
         if path.stat().st_size > LOG_BYTES:
             os.replace(path, f"{path}.1")
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def begin(home: Path, wanted: Wanted) -> ServerInfo:
+    """Leave a supervisor behind that outlives this process and its terminal.
+
+    Returns:
+        What is up.
+
+    Raises:
+        SlipError: It did not start; the sentence says why.
+    """
+    here = server.files(home)
+    detached = {"start_new_session": True}
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.DETACHED_PROCESS}
+    with open_log(here.runner_log) as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "slipstream.flows.supervise", wanted.host, str(wanted.port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            **detached,  # type: ignore[call-overload]
+        )
+    try:
+        said = json.loads(process.stdout.readline() or "{}")
+    except BaseException:  # Ctrl-C: what is half up is not left behind
+        process.terminate()
+        raise
+    if "ready" not in said:
+        process.wait()
+        error = SlipError(said.get("error") or f"It did not start; {here.runner_log} says why.")
+        error.exit_status = said.get("status", error.exit_status)
+        raise error
+    ready = said["ready"]
+    return ServerInfo(**{**ready, "problems": tuple(ready["problems"])})
+
+
+def finish(home: Path, seconds: float) -> bool:
+    """End what is up, and wait until it has ended.
+
+    Args:
+        home: The data folder.
+        seconds: For flows to end by themselves, before they are cancelled.
+
+    Returns:
+        Whether anything was up.
+
+    Raises:
+        SlipError: It does not end.
+    """
+    here = server.files(home)
+    if not server.is_locked(here.lock):
+        return False
+    server.replace_json(here.stop, {"seconds": seconds})
+    until = time.monotonic() + seconds + CANCEL_SECONDS + SERVER_SECONDS + PORT_SECONDS
+    told = 0
+    while server.is_locked(here.lock):
+        process = server.read_state(here).pid
+        if process and process != told and sys.platform != "win32":  # there it looks at the file
+            told = process
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
+        if time.monotonic() > until:
+            raise SlipError(f"It does not end; `kill -9 {process}` ends it at once.")
+        time.sleep(FIRST_LOOK)
+    return True
 
 
 def main(host: str, port: int) -> int:
