@@ -34,7 +34,6 @@ FAIL_ON = (*(str(severity) for severity in Severity if severity), NEVER)
 NAMED = 3  # changes in a sentence
 HISTORIES = 6  # metrics whose history an HTML report draws
 HISTORY_RUNS = 50
-FEWEST_RUNS = 4  # of a history that is worth drawing
 
 
 def check_fail_on(name: str) -> None:
@@ -113,9 +112,19 @@ def histories(connection: Connection, made: Comparison) -> list[Trend]:
             label=change.label,
             limit=HISTORY_RUNS,
         )
-        if len(history.points) >= FEWEST_RUNS:
+        if _interleaved(history, made):
+            break
+        if len(history.points) >= trend.FEWEST:
             found.append(history)
     return found
+
+
+def _interleaved(history: Trend, made: Comparison) -> bool:
+    """Whether two servers were measured in turn: their runs are no history of either."""
+    base = [i for i, point in enumerate(history.points) if point.run in made.base.runs]
+    runs = {run for candidate in made.candidates for run in candidate.side.runs}
+    other = [i for i, point in enumerate(history.points) if point.run in runs]
+    return bool(base and other) and min(base) < max(other) and min(other) < max(base)
 
 
 def sentence(comparison: Comparison) -> str:

@@ -36,7 +36,11 @@ BEYOND = """() => {
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a whole suite."""
     file = tmp_path_factory.mktemp("report") / "report.html"
-    file.write_text(html.render(comparisons.full(), [comparisons.trend()]), encoding="utf-8")
+    made = comparisons.full()
+    (compared,) = made.candidates
+    side = compared.side._replace(name="candidate-with-a-long-name")
+    made = made._replace(candidates=(compared._replace(side=side),))
+    file.write_text(html.render(made, [comparisons.trend()]), encoding="utf-8")
     return file
 
 

@@ -43,7 +43,8 @@ SIZE = (5.0, 3.1)  # inches: 360 x 223 points, as wide as a phone
 MOST_SERIES = len(SERIES)
 TAIL = (0, 50, 75, 90, 95, 99)  # percentiles at the axis
 LISTED = (0, 5, 10, 25, 50, 75, 90, 95, 99, 100)  # percentiles in the table
-LONGEST = 12  # characters of a name in a plot
+LONGEST = 10  # characters of a name in a plot
+NAMED = 0.75  # where axes end that have names at their right; of the width
 MOST_DATES = 4
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -136,7 +137,7 @@ def distribution(sides: Sequence[tuple[str, Distribution]]) -> Plot:
 def percentiles(sides: Sequence[tuple[str, Distribution]]) -> Plot:
     """The percentiles of a metric on several sides; the axis gives the slowest most room."""
     first = sides[0][1]
-    with _figure(f"percentiles {first}", right=0.78) as (figure, axes):
+    with _figure(f"percentiles {first}", right=NAMED) as (figure, axes):
         for number, (_, found) in enumerate(sides):
             axes.plot([_tail(q) for q in range(100)], found.quantiles[:100], color=SERIES[number],
                       linewidth=1.6, linestyle=_DASHES[number], marker=_MARKERS[number],
@@ -162,7 +163,7 @@ def throughput(sweep: Sweep) -> Plot:
 
     sides, (rate, unit), (latency, of) = sweep.sides[:MOST_SERIES], sweep.rate, sweep.latency
     rates = [load.rate for _, loads in sides for load in loads]
-    with _figure(f"throughput {sweep}", right=0.78) as (figure, axes):
+    with _figure(f"throughput {sweep}", right=NAMED) as (figure, axes):
         for number, (_, loads) in enumerate(sides):
             axes.plot([x.rate for x in loads], [x.latency for x in loads], color=SERIES[number],
                       linewidth=1.6, linestyle=_DASHES[number], marker=_MARKERS[number],
@@ -177,8 +178,7 @@ def throughput(sweep: Sweep) -> Plot:
                 rates) else (1,)))  # fmt: skip
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axes.set_ylim(bottom=0)
-        axes.margins(y=0.15)
+        axes.set_ylim(0, 1.15 * max(load.latency for _, loads in sides for load in loads) or 1)
         axes.set_xlabel(view.clean(f"{rate} ({unit}); numbers: {sweep.axis}"))
         axes.set_ylabel(view.clean(f"{latency} ({of})"))
         _name_ends(axes, [(name, loads[-1].latency) for name, loads in sides])
@@ -232,7 +232,7 @@ def history(trend: Trend) -> Plot:
         axes.margins(y=0.15)
         step = max(1, math.ceil(len(points) / MOST_DATES))
         places = list(range(0, len(points), step))
-        axes.set_xticks(places, [view.day(points[i].at_ns)[2:] for i in places])
+        axes.set_xticks(places, _moments([points[i].at_ns for i in places]))
         axes.set_xlabel("run")
         axes.set_ylabel(view.clean(f"{trend.metric} ({trend.unit})"))
         svg = _svg(figure)
@@ -280,6 +280,13 @@ def _spread(sides: Sequence[tuple[str, Distribution]]) -> str:
 def _tail(percentile: float) -> float:
     """Its place on an axis that gives each tenth of what is left the same room."""
     return -math.log10(1 - percentile / 100)
+
+
+def _moments(at_ns: Sequence[int]) -> list[str]:
+    """Days, `26-01-31`; of one day the times."""
+    moments = [view.moment(at) for at in at_ns]
+    same = len({moment[:10] for moment in moments}) == 1
+    return [moment[11:16] if same else moment[2:10] for moment in moments]
 
 
 def _name_ends(axes: Axes, ends: Sequence[tuple[str, float]]) -> None:
