@@ -201,6 +201,8 @@ class Live:
             ttft, itl = number(found.get(("ttft", "p50"))), number(found.get(("itl", "p50")))
             rate = number(found.get(("output_tokens", "value")))
             figures = f"ttft {ttft or '-'} ms, itl {itl or '-'} ms, {rate or '-'} tokens/s"
+        if right := found.get(("accuracy", "value")):
+            figures = f"accuracy {right.value:.1%}, {figures}"
         reason = f" ({cell.reason})" if cell.reason else ""
         output.note(f"{self._what}: {figures}{reason}")
 
