@@ -23,7 +23,7 @@ COLOURS = ("#475569", "#cbd5e1", "#2563eb", "#d97706", "#059669", "#9333ea")
 COLUMNS = (
     ("ttft", "p50"), ("ttft", "p95"), ("itl", "p50"), ("itl", "p95"), ("e2e", "p50"),
     ("e2e", "p95"), ("requests", "value"), ("output_tokens", "value"), ("goodput", "value"),
-    ("error_rate", "value"), ("dispatch_lag", "p95"),
+    ("error_rate", "value"), ("accuracy", "value"), ("dispatch_lag", "p95"),
 )  # fmt: skip
 
 
