@@ -44,6 +44,7 @@ MOST_SERIES = len(SERIES)
 TAIL = (0, 50, 75, 90, 95, 99)  # percentiles at the axis
 LISTED = (0, 5, 10, 25, 50, 75, 90, 95, 99, 100)  # percentiles in the table
 LONGEST = 10  # characters of a name in a plot
+RIGHTWARDS = 0.6  # medians left of this have their names at their right; of the axis
 NAMED = 0.75  # where axes end that have names at their right; of the width
 MOST_DATES = 4
 _SETTINGS: dict[Any, Any] = {
@@ -102,17 +103,7 @@ def distribution(sides: Sequence[tuple[str, Distribution]]) -> Plot:
                 axes.stairs(shares, found.edges, color=SERIES[0], linewidth=1.6)
         axes.set_xlim(first.edges[0], first.edges[-1])
         axes.set_ylim(0, tallest * (1.1 + 0.14 * len(sides)) or 1)
-        for number, (name, found) in enumerate(sides):
-            median = found.quantiles[50]
-            height = 1 - 0.1 * (number + 0.6)
-            axes.axvline(median, ymax=height, color=SERIES[number], linewidth=1,
-                         linestyle=_DASHES[number])  # fmt: skip
-            width = (first.edges[-1] - first.edges[0]) or 1
-            left = (median - first.edges[0]) / width < 0.5
-            axes.annotate(f"{_short(name)}: {view.figure(median, found.unit)}", (median, height),
-                          (4 if left else -4, 0), xycoords=axes.get_xaxis_transform(),
-                          textcoords="offset points", color=SERIES[number],
-                          ha="left" if left else "right", va="center")  # fmt: skip
+        _name_medians(axes, sides)
         axes.set_xlabel(view.clean(f"{first.metric} ({first.unit}); lines: medians"))
         svg = _svg(figure)
     rows = tuple(
@@ -280,6 +271,23 @@ def _spread(sides: Sequence[tuple[str, Distribution]]) -> str:
 def _tail(percentile: float) -> float:
     """Its place on an axis that gives each tenth of what is left the same room."""
     return -math.log10(1 - percentile / 100)
+
+
+def _name_medians(axes: Axes, sides: Sequence[tuple[str, Distribution]]) -> None:
+    """Draw each side's median as a line with its name, each in a row, across no other's line."""
+    first, last = sides[0][1].edges[0], sides[0][1].edges[-1]
+    order = sorted(range(len(sides)), key=lambda number: sides[number][1].quantiles[50])
+    highest = sides[order[-1]][1].quantiles[50]
+    rightwards = (highest - first) / ((last - first) or 1) < RIGHTWARDS
+    for row, number in enumerate(order if rightwards else reversed(order)):
+        name, found = sides[number]
+        median, height = found.quantiles[50], 0.94 - 0.1 * row
+        axes.axvline(median, ymax=height, color=SERIES[number], linewidth=1,
+                     linestyle=_DASHES[number])  # fmt: skip
+        axes.annotate(f"{_short(name)}: {view.figure(median, found.unit)}", (median, height),
+                      (4 if rightwards else -4, 0), xycoords=axes.get_xaxis_transform(),
+                      textcoords="offset points", color=SERIES[number],
+                      ha="left" if rightwards else "right", va="center")  # fmt: skip
 
 
 def _moments(at_ns: Sequence[int]) -> list[str]:
