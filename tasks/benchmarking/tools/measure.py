@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,16 +185,26 @@ def _unknown(what: str, known: Sequence[str]) -> str:
 def _request(case: Case, *, told: bool) -> dict[str, Any]:
     request: dict[str, Any] = {"messages": list(case.messages), "tools": list(case.tools)}
     if told and not case.rules.any_call:
-        right = [
-            {"name": call.name, "arguments": {n: example(v[0]) for n, v in call.arguments.items()}}
-            for call in case.answers[0]
-        ]
+        right = [{"name": call.name, "arguments": _sent(call)} for call in case.answers[0]]
         request["extra_headers"] = {EXPECT_HEADER: json.dumps(right)}
     return request
 
 
+def _sent(call: Expected) -> dict[str, Any]:
+    """Right arguments; those for which there is no right value are left out."""
+    found = {}
+    for name, right in call.arguments.items():
+        with suppress(LookupError):
+            found[name] = example(right[0])
+    return found
+
+
 def example(value: Any) -> Any:
-    """A value that an expected one takes: of several the first; see `values`."""
+    """A value that an expected one takes: of several the first; see `values`.
+
+    Raises:
+        LookupError: There is none.
+    """
     if isinstance(value, list):
         return [example(one) for one in value]
     if not isinstance(value, dict):

@@ -18,6 +18,7 @@ from slipstream.tasks.benchmarking.suite import Benchmark, cells
 from slipstream.tasks.benchmarking.target import Server
 from slipstream.tasks.benchmarking.tools import measure
 from slipstream.tasks.benchmarking.tools.measure import Asked
+from slipstream.tasks.benchmarking.tools.model import Expected
 
 TOOLS = [
     {"name": "read", "description": "x" * 2000, "parameters": {"type": "object", "properties": {
@@ -145,6 +146,15 @@ def test_where_any_call_is_right_the_simulated_server_is_told_none(file: str) ->
 )
 def test_an_expected_value_has_an_example(value: Any, expected: Any) -> None:
     assert measure.example(value) == expected
+
+
+def test_an_argument_without_a_right_value_is_not_sent(file: str) -> None:
+    """As BFCL has them."""
+    asked = measure.asked(benchmark(file, ids=["one"]))
+    call = Expected("read", {"path": ("a",), "line": ({"$any": []},), "other": ()})
+    asked = asked._replace(cases=(asked.cases[0]._replace(answers=((call,),)),))
+    told = json.loads(asked.requests(server("slipstream"))[0]["extra_headers"][EXPECT_HEADER])
+    assert told == [{"name": "read", "arguments": {"path": "a"}}]
 
 
 @pytest.fixture
