@@ -92,7 +92,7 @@ def show(run: Of = "", json: bench_options.Json = False) -> int:
 
     with results.opened(paths.home()) as connection:
         baseline = _of(connection, run)
-        figures = baselines.steadiness(connection, baseline)
+        figures = baselines.steadiness(connection, baseline, output.warn)
     if json:
         output.print_json(baseline._asdict() | {"figures": [row._asdict() for row in figures]})
         return 0

@@ -16,6 +16,7 @@ from slipstream.storage.database import printable, transaction
 MANY = 1 << 31  # rows; SQLite takes no number above 2^63
 DAY_NS = 86_400 * 10**9
 RUNNING = "running"
+DAMAGED = "damaged"
 
 
 class RunRecord(NamedTuple):
@@ -30,7 +31,7 @@ class RunRecord(NamedTuple):
         seed: Of prompts, arrivals and intervals.
         environment: What it ran on.
         digest: SHA-256 of all prompts in their order.
-        state: running, done, cancelled, stopped, failed.
+        state: running, done, cancelled, stopped, failed; damaged: that cannot be told.
         reason: One sentence, where it is not done.
         series: Runs that were repeated together share one, 12 hex digits; empty: none.
         started_ns: UTC, ns since 1970.
@@ -337,7 +338,15 @@ def _event(run: RunRecord) -> dict[str, Any]:
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
-    return RunRecord(*row)._replace(environment=json.loads(row[6]))
+    found = RunRecord(*row)
+    try:
+        environment = json.loads(row[6])
+    except (ValueError, TypeError):
+        environment = None
+    if isinstance(environment, dict):
+        return found._replace(environment=environment)
+    reason = "What it ran on cannot be read."
+    return found._replace(environment={}, state=DAMAGED, reason=reason)
 
 
 def _marks(count: int) -> str:

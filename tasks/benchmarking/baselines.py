@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from slipstream.storage import bench_baselines
@@ -69,13 +69,22 @@ def set_(connection: Connection, runs: Sequence[RunRecord]) -> Baseline:
     return bench_baselines.set_(connection, first, [run.id for run in runs])
 
 
-def steadiness(connection: Connection, baseline: Baseline) -> list[Steadiness]:
+def steadiness(
+    connection: Connection, baseline: Baseline, warn: Callable[[str], None]
+) -> list[Steadiness]:
     """The figures of a baseline that are tested, each with its noise floor.
 
-    Raises:
-        read.Damaged: A run's rows do not decode.
+    Args:
+        connection: To the database.
+        baseline: Of which.
+        warn: Is told of each run that is damaged and left out.
     """
-    runs = [read.run(connection, identity) for identity in baseline.runs]
+    runs = []
+    for identity in baseline.runs:
+        try:
+            runs.append(read.run(connection, identity))
+        except read.Damaged as error:
+            warn(str(error))
     found = []
     for pair in pairs.pair(runs, runs):
         middle = pairs.middle(pair.base)

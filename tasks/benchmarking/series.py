@@ -23,7 +23,6 @@ from slipstream.tasks.benchmarking.run import Limit, Options, Watcher
 from slipstream.tasks.benchmarking.suite import Suite
 
 ID = 2 * runs.ID_BYTES  # hex digits
-MOST = 100  # runs of a series
 
 
 class Turn(NamedTuple):

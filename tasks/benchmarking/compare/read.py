@@ -7,7 +7,8 @@ of a request's chunks the first and the last are asked for, and their bytes beco
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from slipstream.storage import bench
 from slipstream.storage.bench import RunRecord
@@ -26,6 +27,7 @@ TIMES = ("ttft", "tpot", "e2e")
 _FAILED = tuple(str(fault) for fault in Fault if failed(fault))
 _MARKS = ", ".join("?" * len(_FAILED))
 _NUMBER = 8  # bytes of a packed one
+PIECE = 10000  # requests
 
 
 class Damaged(Exception):
@@ -91,14 +93,11 @@ def run(connection: Connection, identity: str, requests: bool = False) -> Run:
     Raises:
         Damaged: Its rows do not decode, or it is gone.
     """
-    try:
-        record = bench.run(connection, identity)
-    except (ValueError, TypeError) as error:
-        raise Damaged(f"Run {identity} is damaged ({error}) and was left out.") from error
+    record = bench.run(connection, identity)
     if record is None:
         raise Damaged(f"Run {identity} is no longer there and was left out.")
-    if not isinstance(record.environment, dict):
-        raise Damaged(f"Run {identity} is damaged (its environment) and was left out.")
+    if record.state == bench.DAMAGED:
+        raise Damaged(f"Run {identity} is damaged and was left out. {record.reason}")
     cells: dict[tuple[str, str], Cell] = {}
     by_id: dict[int, Cell] = {}
     listed = connection.execute(
@@ -156,29 +155,36 @@ def times(connection: Connection, cell: int) -> Times:
         " substr(chunk_tokens, 1, 8) FROM bench_samples"
         f" WHERE cell_id = ? AND phase = 'measured' AND fault NOT IN ({_MARKS})",
         (cell, *_FAILED),
-    ).fetchall()
-    if not rows:
-        nothing = np.empty(0)
-        return Times(np.empty(0, np.int64), nothing, nothing, nothing)
+    )
+    found = [Times(np.empty(0, np.int64), *[np.empty(0)] * 3)]
     try:
-        numbers, lasted, tokens, lengths, first, last, told = zip(*rows, strict=True)
-        length = np.array(lengths, np.int64)
-        if (length % _NUMBER).any():
-            raise ValueError("chunks of half a number")
-        has = length > 0
-        begun, ended = _unpacked(first, has), _unpacked(last, has)
-        e2e = np.array(lasted, np.int64) / MS
-        out = np.array([np.nan if count is None else count for count in tokens], np.float64)
-        has_told = np.array([bool(data) for data in told])
-        chunks = np.maximum(length // _NUMBER, 1)
-        each = np.maximum(1.0, np.nan_to_num(out) / chunks)
-        after = out - np.where(has_told, _unpacked(told, has_told), each)
-        per = np.full(len(rows), np.nan)
-        sound = (after > 0) & (chunks > 1)
-        per[sound] = (ended - begun)[sound] / after[sound] / MS
-        return Times(np.array(numbers, np.int64), begun / MS, per, e2e)
+        # in pieces, whose memory is used again while it is still in the processor's cache
+        for piece in iter(lambda: list(islice(iter(rows), PIECE)), []):
+            found.append(_times(piece))
     except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from error
+    return Times(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _times(rows: Sequence[tuple[Any, ...]]) -> Times:
+    import numpy as np
+
+    numbers, lasted, tokens, lengths, first, last, told = zip(*rows, strict=True)
+    length = np.array(lengths, np.int64)
+    if (length % _NUMBER).any():
+        raise ValueError("chunks of half a number")
+    begun, ended = _unpacked(first, length > 0), _unpacked(last, length > 0)
+    out = np.array(tokens, np.float64)  # NaN for None
+    chunks = np.maximum(length // _NUMBER, 1)
+    in_first = np.maximum(1.0, np.nan_to_num(out) / chunks)
+    if any(told):
+        has = np.array([bool(data) for data in told])
+        in_first[has] = _unpacked(told, has)[has]
+    after = out - in_first
+    per = np.full(len(rows), np.nan)
+    sound = (after > 0) & (chunks > 1)
+    per[sound] = (ended - begun)[sound] / after[sound] / MS
+    return Times(np.array(numbers, np.int64), begun / MS, per, np.array(lasted, np.int64) / MS)
 
 
 def _unpacked(pieces: Iterable[bytes | None], has: NDArray[np.bool_]) -> Floats:
