@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 ID_BYTES = 6
 DEFAULT = Policy()
+MARGIN = 0.8
+"""How much of the chance of a false alarm is used. Tests hold theirs where noise is normal and runs
+are independent; outliers and what runs have in common take the rest (benchmarks/comparison.py)."""
 
 
 class _Loaded(NamedTuple):
@@ -140,8 +143,9 @@ def judge(held: Sequence[Sequence[Held]], policy: Policy) -> list[tuple[Change, 
     """All verdicts; chances are corrected over all candidates together."""
     family = [(p, h.pair.weight) for of in held for h in of if (p := _chance(h)) is not None]
     weights = [weight for _, weight in family]
-    corrected = iter(significance.holm([p for p, _ in family], weights))
-    level = policy.alpha / max(pairs.LESS, sum(weights))
+    chances = [min(1.0, p / MARGIN) for p, _ in family]
+    corrected = iter(significance.holm(chances, weights))
+    level = policy.alpha * MARGIN / max(pairs.LESS, sum(weights))
     found = []
     for of in held:
         changes = [

@@ -27,7 +27,7 @@ TIMES = ("ttft", "tpot", "e2e")
 _FAILED = tuple(str(fault) for fault in Fault if failed(fault))
 _MARKS = ", ".join("?" * len(_FAILED))
 _NUMBER = 8  # bytes of a packed one
-PIECE = 10000  # requests
+PIECE = 500  # requests
 
 
 class Damaged(Exception):
