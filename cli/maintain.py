@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slipstream.cli import output
 from slipstream.storage import paths
 from slipstream.storage.config.load import load
+
+if TYPE_CHECKING:
+    from slipstream.storage.maintenance.model import Done
 
 JSON_VERSION = 1
 
@@ -35,17 +38,15 @@ def maintain(
     """
     from slipstream.storage.maintenance import steps
     from slipstream.storage.maintenance.model import Level, Outcome, Settings
+    from slipstream.tasks import subscribers
 
     loaded = load()
     for problem in loaded.problems:
         output.warn(problem)
     level: Level = "full" if full else "light"
     settings = Settings(paths.home(), loaded.config, dry_run)
-    done = []
-    for each in steps.perform(level, settings):
-        done.append(each)
-        if each.trouble:
-            output.warn(f"{each.step}: {each.trouble}")
+    done = [_told(each) for each in steps.perform(level, settings)]
+    done.append(_told(steps.attempt(subscribers.STEP, subscribers.maintain, settings)))
     if not dry_run:
         steps.record(settings, level, done)
     status = 1 if any(each.trouble for each in done) else 0
@@ -67,3 +68,10 @@ def maintain(
         ("step", "would go" if dry_run else "removed", "freed", "what"), rows, right="removed freed"
     )
     return status
+
+
+def _told(done: Done) -> Done:
+    """Say at once what needs somebody."""
+    if done.trouble:
+        output.warn(f"{done.step}: {done.trouble}")
+    return done

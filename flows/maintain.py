@@ -36,6 +36,7 @@ from slipstream.storage.maintenance.model import (
     Settings,
     counted,
 )
+from slipstream.tasks import subscribers
 
 STEP_SECONDS = 3600
 TAG = "slipstream-maintain"
@@ -126,11 +127,12 @@ async def maintain(parameters: MaintainParameters) -> list[dict[str, object]]:
     done = []
     for name in steps.LEVELS[parameters.level]:
         done.append(await _tried(name, perform(name, parameters.level, settings)))
+    done.append(await _tried(subscribers.STEP, asyncio.to_thread(subscribers.maintain, settings)))
     if parameters.level == "full":
         work = remove_flow_runs(config.retention.days, parameters.dry_run)
         done.append(await _tried(FLOW_RUNS, work))
     if not parameters.dry_run:
-        await asyncio.to_thread(steps.record, settings, parameters.level, done)
+        done = await asyncio.to_thread(steps.record, settings, parameters.level, done)
     rows = [_row(each) for each in done]
     would = " Nothing was removed: this was a dry run." if parameters.dry_run else ""
     await artifacts.table(

@@ -139,11 +139,11 @@ def reason(error: Exception) -> str:
     return f"{str(error) or type(error).__name__}."
 
 
-def record(settings: Settings, level: Level, done: Sequence[Done]) -> None:
+def record(settings: Settings, level: Level, done: Sequence[Done]) -> list[Done]:
     """Write into the audit log what a maintenance removed and found.
 
-    Raises:
-        StorageError: It cannot be written.
+    Returns:
+        What was done, with the failure of this one where there was one.
     """
     outcomes = {d.step: d.outcome or Outcome(problem=d.error) for d in done}
     detail = {
@@ -154,8 +154,9 @@ def record(settings: Settings, level: Level, done: Sequence[Done]) -> None:
     try:
         with closing(database.connect(settings.home)) as connection:
             audit.record(connection, ACTION, level, freed, detail)
-    except sqlite3.Error as error:
-        raise database.unusable(settings.home / "outputs.db", error) from error
+    except (SlipError, sqlite3.Error) as error:
+        return [*done, Done("audit log", None, reason(error))]
+    return list(done)
 
 
 class _Undone(Exception):

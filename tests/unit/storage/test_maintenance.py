@@ -19,7 +19,7 @@ from slipstream.storage.bench import RunRecord
 from slipstream.storage.cache import Item, open_cache
 from slipstream.storage.config.settings import DEFAULTS, CacheLimits
 from slipstream.storage.maintenance import scrub, steps
-from slipstream.storage.maintenance.model import Done, Outcome, Settings
+from slipstream.storage.maintenance.model import Done, Level, Outcome, Settings
 from slipstream.storage.outputs import OutputStore
 from slipstream.storage.outputs.rows import file_of
 from tests.unit.storage.test_prune import put
@@ -27,7 +27,7 @@ from tests.unit.storage.test_prune import put
 DAY_NS = 86_400 * 10**9
 
 
-def done(settings: Settings, level: steps.Level = "full") -> dict[str, Outcome]:
+def done(settings: Settings, level: Level = "full") -> dict[str, Outcome]:
     """Of each step what it did; none may fail."""
     found = {}
     for each in steps.perform(level, settings):
