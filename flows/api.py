@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 
+from slipstream.flows import server
+
 END_SECONDS = 3
 """For requests under way; a page in a browser keeps its connection open for ever."""
 
@@ -38,7 +40,7 @@ def main(host: str, port: int) -> None:
 
     threading.Thread(target=end, daemon=True).start()
     served.run()
-    os._exit(0)  # the thread that reads is not waited for
+    server.leave(0)
 
 
 if __name__ == "__main__":

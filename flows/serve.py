@@ -4,7 +4,8 @@
 
 It is a process below the supervisor, and ends at once when that one dies. What ran when a runner
 was killed is marked as crashed by the next one; of the runs that were missed while nothing was up,
-the newest of each schedule is made up for.
+the newest of each schedule is made up for. A schedule does not overtake itself: what is due while
+its run before is under way is skipped.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Runner:
         self._flows: dict[UUID, str] = {}  # deployment → its flow
         self._waiting: dict[UUID, asyncio.Task[None]] = {}
         self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._doing: dict[UUID, str] = {}  # run → what it does
         self._cancelled: set[UUID] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
@@ -143,13 +145,15 @@ class Runner:
         before = datetime.now(UTC) - timedelta(seconds=MISSED_SECONDS)
         newest = set()
         for run in await self._runs([StateType.SCHEDULED], before):
-            which = (run.deployment_id, json.dumps(run.parameters, sort_keys=True))
-            if run.auto_scheduled and which in newest:
-                message = "Nothing was up at its time, and a later run makes up for it."
-                await self._client.set_flow_run_state(
-                    run.id, Cancelled(name="Missed", message=message), force=True
+            if run.auto_scheduled and _which(run) in newest:
+                await self._skip(
+                    run, "Nothing was up at its time, and a later run makes up for it."
                 )
-            newest.add(which)
+            newest.add(_which(run))
+
+    async def _skip(self, run: FlowRun, reason: str) -> None:
+        state: State[Any] = Cancelled(name="Skipped", message=reason)
+        await self._client.set_flow_run_state(run.id, state, force=True)
 
     async def _runs(self, states: list[StateType], before: datetime | None = None) -> list[FlowRun]:
         """Runs of our deployments, the one with the latest time first."""
@@ -196,6 +200,10 @@ class Runner:
             await asyncio.sleep((due - datetime.now(UTC)).total_seconds())
             async with self._slots:
                 self._running[run.id] = self._waiting.pop(run.id)
+                if run.auto_scheduled and _which(run) in self._doing.values():
+                    await self._skip(run, "The run before it is still under way.")
+                    return
+                self._doing[run.id] = _which(run)
                 await self._run(run)
         except (Abort, ObjectNotFound):  # somebody else has it, or has removed it
             pass
@@ -206,6 +214,7 @@ class Runner:
         finally:
             self._waiting.pop(run.id, None)
             self._running.pop(run.id, None)
+            self._doing.pop(run.id, None)
             self._cancelled.discard(run.id)
 
     async def _run(self, run: FlowRun) -> None:
@@ -254,6 +263,11 @@ class Runner:
             await asyncio.wait(left, timeout=GRACE_SECONDS + 10)
 
 
+def _which(run: FlowRun) -> str:
+    """What a run does: two of a schedule do the same."""
+    return json.dumps([str(run.deployment_id), run.parameters], sort_keys=True)
+
+
 async def _serve(home: Path, line: socket.socket | None) -> None:
     await _server_is_up()
     async with get_client() as client, processes.opened(line) as children:
@@ -285,7 +299,7 @@ def main() -> None:
     line = processes.template()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(paths.home(), line))
-    os._exit(0)  # threads that wait for a line of the supervisor's are not waited for
+    server.leave(0)
 
 
 if __name__ == "__main__":

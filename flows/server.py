@@ -11,8 +11,9 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from slipstream.storage.errors import UsageError
 from slipstream.storage.lock import try_lock
@@ -20,6 +21,7 @@ from slipstream.storage.paths import make_private
 
 HEALTH_SECONDS = 5.0
 """A busy machine may take a while to answer; a port that nobody listens on refuses at once."""
+RETRY_WAITS = (0.1, 0.2, 0.4)
 MAX_ANSWER = 4096  # bytes that are read of an answer: a version, or `true`
 
 
@@ -179,8 +181,15 @@ def ask(url: str, seconds: float = HEALTH_SECONDS) -> str | None:
 
 
 def post(url: str, body: Any) -> Any:
-    """What Prefect's API answers to some JSON; None: it does not, or refuses."""
-    answer = _request("POST", url, json.dumps(body), HEALTH_SECONDS, None)
+    """What Prefect's API answers to some JSON; None: it does not, or refuses.
+
+    It refuses for a moment while its database is locked.
+    """
+    for wait in (*RETRY_WAITS, 0):
+        answer = _request("POST", url, json.dumps(body), HEALTH_SECONDS, None)
+        if answer is not None or not wait:
+            break
+        time.sleep(wait)
     return None if answer is None else json.loads(answer)
 
 
@@ -243,6 +252,20 @@ def installed(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
+
+
+def leave(status: int) -> NoReturn:
+    """End this process now: what is to run at exit runs, and threads that wait are not waited for.
+
+    One that waits for a line of standard input would hold up Python's own end, or crash it.
+    """
+    import atexit
+
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def in_url(host: str) -> str:

@@ -10,7 +10,6 @@ other thread could hold a lock: so the template has one thread, and does nothing
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import gc
@@ -21,7 +20,10 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from typing import Any, NoReturn
+
+from slipstream.flows import server
 
 CANCEL_SIGNAL = getattr(signal, "SIGUSR1", signal.SIGTERM)
 """Comes before SIGTERM, and says that this is a cancellation and no crash."""
@@ -34,10 +36,13 @@ def forked() -> socket.socket:
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         ours.close()
+        status = 1
         try:
             _Template(theirs).serve()
-        finally:
-            os._exit(0)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        server.leave(status)
     theirs.close()
     return ours
 
@@ -122,16 +127,12 @@ class _Template:
 
             status = execute(flow, data)
         except BaseException:
-            import traceback
-
             traceback.print_exc()
         finally:
             # As at the end of a process: threads that send the last logs are waited for.
             with contextlib.suppress(BaseException):
                 threading._shutdown()  # type: ignore[attr-defined]
-                atexit._run_exitfuncs()
-                sys.stderr.flush()
-            os._exit(status)
+            server.leave(status)
 
 
 def _signal_group(process: int, number: int) -> None:

@@ -44,7 +44,7 @@ def systemd(home: Path, arguments: list[str]) -> str:
     lines = [f"Environment={_quoted(f'{k}={v}')}" for k, v in _variables(home).items()]
     return SYSTEMD.format(
         name=NAME,
-        command=" ".join(_quoted(word) for word in _command(arguments)),
+        command=" ".join(_quoted(word).replace("$", "$$") for word in _command(arguments)),
         environment="\n".join(lines),
         seconds=STOP_SECONDS,
     )
@@ -73,6 +73,6 @@ def _variables(home: Path) -> dict[str, str]:
 
 
 def _quoted(word: str) -> str:
-    """A word as systemd.syntax(7) has it: in quotes, and % and $ doubled."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """A word as systemd.syntax(7) has it: in quotes, and % doubled."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
