@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,16 +86,3 @@ def test_what_is_not_worse_is_completed_and_what_is_not_there_is_an_error(
         connection.execute("UPDATE bench_metrics SET direction = 'up'")
     (last,) = run_benchmark(QUICK | {"base_url": server.base_url})
     assert (last["state"], "comparison" in last) == ("done", False)
-
-
-def test_reports_go_when_they_are_old(home: Path) -> None:
-    from slipstream.tasks.benchmarking.reports import files
-
-    folder = home / files.FOLDER
-    folder.mkdir(parents=True)
-    for name, days in (("old.html", 91), ("new.html", 89)):
-        (folder / name).touch()
-        moment = time.time() - days * files.DAY
-        os.utime(folder / name, (moment, moment))
-    files.prune(home, 90)
-    assert [path.name for path in folder.iterdir()] == ["new.html"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -50,8 +51,9 @@ def prune(home: Path, days: int) -> None:
     """Remove reports that are older."""
     before = time.time() - days * DAY
     for file in (home / FOLDER).glob("*"):
-        if file.stat().st_mtime < before:
-            file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process was first
+            if file.stat().st_mtime < before:
+                file.unlink()
 
 
 def _render(form: Form) -> Callable[[Comparison], str]:
