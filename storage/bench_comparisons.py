@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from slipstream.storage import audit
+from slipstream.storage import audit, events
 from slipstream.storage.connection import Connection
 from slipstream.storage.database import printable, transaction
 
@@ -54,6 +54,9 @@ def save(connection: Connection, made: ComparisonRecord) -> None:
             [printable(value) if isinstance(value, str) else value for value in values],
         )
         audit.record(connection, "bench compare", made.id, None, {"worst": made.worst})
+        if made.worst:
+            told = {name: getattr(made, name) for name in ("base", "candidates", "suite", "worst")}
+            events.emit(connection, events.REGRESSION_DETECTED, {"comparison": made.id, **told})
 
 
 def get(connection: Connection, identity: str) -> ComparisonRecord | None:

@@ -23,7 +23,8 @@ from slipstream.storage import bench, database, events, logs, redis_client, resu
 from slipstream.storage.bus import counters, relay, streams
 from slipstream.storage.bus.model import BenchmarkComplete, OutputGenerated
 from slipstream.storage.config.load import load
-from slipstream.storage.errors import NotFoundError, SlipError
+from slipstream.storage.errors import SlipError, StorageError
+from slipstream.storage.maintenance.model import Outcome, Settings, counted
 from slipstream.storage.outputs import OutputStore
 from slipstream.storage.paths import make_private
 from slipstream.storage.redis_client import Client
@@ -34,7 +35,9 @@ Subscriptions: TypeAlias = Mapping[str, Mapping[str, streams.Handler]]
 SETTLE_SECONDS = 5.0
 """A command whose output was just stored makes its summary itself; so long it is waited for."""
 REPORTS = "reports"
-EVERY_SECONDS = 2.0
+STEP = "events"
+"""Of the maintenance."""
+EVERY_SECONDS = 5.0
 LONGEST_WAIT = 60.0
 """Seconds between two tries while a server is down; the wait doubles up to it."""
 
@@ -97,12 +100,14 @@ def _pump(home: Path, client: Client, subscriptions: Subscriptions) -> Pumped:
     settle = consume if own else lambda: None
     with closing(database.connect(home)) as connection:
         sent = relay.relay(connection, client, settle)
-    consume()
+    if not own:
+        consume()
     if load().config.storage.database_url:
         with results.opened(home) as shared, relay.alone_of_all(shared) as first:
             if first and (more := relay.relay(shared, client, settle)):
                 sent += more
-                consume()
+                if not own:
+                    consume()
     return Pumped(sent, handled, failed)
 
 
@@ -137,6 +142,20 @@ def follow(
         wait, failing = every, False
 
 
+def maintain(settings: Settings) -> Outcome:
+    """Pump, as a step of the maintenance.
+
+    Raises:
+        SlipError: As `pump`.
+    """
+    if settings.dry_run:
+        with closing(database.connect(settings.home)) as connection:
+            waiting = sum(events.waiting(connection).values())
+        return Outcome(note=f"{counted(waiting, 'event')} waiting")
+    done = pump(settings.home)
+    return Outcome(note=f"{counted(done.sent, 'event')} sent, {done.handled:,} handled")
+
+
 def subscribers(home: Path, client: Client) -> Subscriptions:
     """Those of this program."""
     count = partial(counters.keep, client)
@@ -148,34 +167,38 @@ def subscribers(home: Path, client: Client) -> Subscriptions:
 
 
 def summarise(home: Path, event: OutputGenerated) -> None:
-    """Summarise a stored log that has no summary; one that was tried before is left alone."""
+    """Summarise a stored log that has no summary.
+
+    Raises:
+        StorageError: The summary cannot be kept.
+    """
     with closing(OutputStore(home)) as store:
-        if not _lacks_summary(store, event.sha256):
+        if not _without_summary(store, event.sha256):
             return
         age = (time.time_ns() - event.at_ns) / 1e9
         time.sleep(max(0.0, min(SETTLE_SECONDS - age, SETTLE_SECONDS)))
-        if not _lacks_summary(store, event.sha256):
+        if not (token := _without_summary(store, event.sha256)):
             return
         from slipstream.tasks.summarization.model import Outcome
         from slipstream.tasks.summarization.produce import Request, summarise_chunks
 
-        try:
-            log = store.resolve(event.sha256)
-        except NotFoundError:  # another host's, or pruned
-            return
-        request = Request(log.command, log.cwd)
+        log = store.resolve(event.sha256)
+        request = Request(log.command, log.cwd, token=token)
         outcome = Outcome(log.exit_status)
-        summarise_chunks(store.read(log), home, load().config, request, outcome)
+        made = summarise_chunks(store.read(log), home, load().config, request, outcome)
+        if made.warnings:
+            raise StorageError(made.warnings[0])
 
 
-def _lacks_summary(store: OutputStore, sha256: str) -> bool:
-    """Whether a log was stored once, and never summarised."""
-    (captures,) = store.connection.execute(
-        "SELECT count(*) FROM captures c JOIN outputs o ON o.id = c.output_id WHERE o.sha256 = ?",
+def _without_summary(store: OutputStore, sha256: str) -> str:
+    """The token of a stored log's newest capture; empty: another host's, or summarised."""
+    row = store.connection.execute(
+        "SELECT c.token FROM captures c JOIN outputs o ON o.id = c.output_id WHERE o.sha256 = ?"
+        " AND NOT EXISTS (SELECT 1 FROM summaries s WHERE s.sha256 = o.sha256)"
+        " ORDER BY c.id DESC LIMIT 1",
         (sha256,),
     ).fetchone()
-    made = store.connection.execute("SELECT 1 FROM summaries WHERE sha256 = ?", (sha256,))
-    return captures == 1 and made.fetchone() is None
+    return str(row[0]) if row else ""
 
 
 def report(home: Path, event: BenchmarkComplete) -> None:

@@ -93,9 +93,15 @@ class OutputStore:
             self._connection.close()
             self._connection = None
 
-    def writer(self, command: Iterable[str] = (), cwd: str = "") -> OutputWriter:
-        """Begin an output. Never fails: what goes wrong is in the result of `finish`."""
-        return OutputWriter(self.home, self._insert, tuple(command), cwd)
+    def writer(self, command: Iterable[str] = (), cwd: str = "", token: str = "") -> OutputWriter:
+        """Begin an output. Never fails: what goes wrong is in the result of `finish`.
+
+        Args:
+            command: What prints it.
+            cwd: Where.
+            token: Of a capture that is stored already, which is then not stored again.
+        """
+        return OutputWriter(self.home, self._insert, tuple(command), cwd, token)
 
     def recover(self) -> int:
         """Store what killed writers left; returns how many logs. Finding and storing do it too."""

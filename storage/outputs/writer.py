@@ -60,11 +60,13 @@ class OutputWriter:
     that is never finished, leaves what was flushed to the recovery of the next start.
     """
 
-    def __init__(self, home: Path, insert: Insert, command: tuple[str, ...], cwd: str) -> None:
+    def __init__(
+        self, home: Path, insert: Insert, command: tuple[str, ...], cwd: str, token: str = ""
+    ) -> None:
         self._home = home
         self._insert = insert
         self._command, self._cwd = command, cwd
-        self._token = new_token()
+        self._token = token or new_token()
         # The open frame, as the caller filled it.
         self._chunks: list[bytes] = []
         self._size = 0

@@ -28,13 +28,14 @@ REDACTED_ROOM = 64
 
 
 class Request(NamedTuple):
-    """What a caller asks for."""
+    """What a caller asks for; with the `token` of a stored capture nothing is stored again."""
 
     command: tuple[str, ...] = ()
     cwd: str = ""
     type: str = ""
     profile: str = "summary"
     max_bytes: int | None = None
+    token: str = ""
 
 
 class Produced(NamedTuple):
@@ -68,7 +69,7 @@ class Producer:
         self._rules: Ruleset | None = None
         self._scanner: Scanner | None = None
         self._store = OutputStore(home)
-        self._writer = self._store.writer(request.command, request.cwd)
+        self._writer = self._store.writer(request.command, request.cwd, request.token)
 
     def take(self, data: bytes, stream: int = 0) -> None:
         """The next bytes; `stream` is 0 for a file, 1 for stdout, 2 for stderr."""

@@ -357,6 +357,8 @@ def test_a_log_that_a_killed_command_left_is_summarised(
     pump(home)
     with closing(database.connect(home)) as connection:
         (made,) = newest(connection)
+        (captures,) = connection.execute("SELECT count(*) FROM captures").fetchone()
+        assert captures == 1
         assert (made.sha256, made.errors, made.command) == (stored.sha256, 1, ("make",))
     assert pump(home).failed == 0  # the event of the summariser's own
     with closing(database.connect(home)) as connection:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipstream.storage import audit, bench, database, events
+from slipstream.storage import audit, bench, bench_comparisons, database, events
 from slipstream.storage.bench import RunRecord
+from slipstream.storage.bench_comparisons import ComparisonRecord
 from slipstream.storage.bus import model
 from slipstream.storage.bus.model import BenchmarkComplete, CacheHit
 from slipstream.storage.cache import open_cache
@@ -101,11 +102,14 @@ def test_every_publisher_says_what_the_events_are_described_to_say(home: Path) -
         bench.save_run(connection, RUN)  # it runs: nothing is complete
         bench.save_run(connection, RUN._replace(state="stopped", reason="\ud800"))
         bench.save_run(connection, RUN._replace(id="i", state="done"), publish=False)
+        made = ComparisonRecord("c", "baseline", ("aa0", "aa1"), "smoke", "major", 1, "{}")
+        bench_comparisons.save(connection, made)
+        bench_comparisons.save(connection, made._replace(id="d", worst=""))  # no regression
         rows = events.pending(connection)
     found = [model.parse(r.name, {**json.loads(r.payload), "at_ns": r.at_ns}) for r in rows]
     assert [type(event).__name__ for event in found] == [
         "OutputGenerated", "SummaryCreated", "CacheHit", "CacheMiss", "CacheInvalidated",
-        "BenchmarkComplete",
+        "BenchmarkComplete", "RegressionDetected",
     ]  # fmt: skip
     assert [event.event for event in found] == [row.id for row in rows]
     hit, complete = found[2], found[5]
