@@ -188,7 +188,7 @@ def parse(text: str, where: str) -> CaseFile:
         UsageError: It is not valid; the sentence names the place in the file.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
         file = Cases.model_validate(value)
     except ValidationError as error:
         place, words = _first(value, error)
@@ -340,6 +340,10 @@ def _place(value: Any, loc: Sequence[str | int], kind: str) -> str:
         elif kind == "missing" and position == len(loc) - 1:
             place += f".{part}"
     return place.removeprefix(".")
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number that JSON has")
 
 
 def _refuse(where: str, place: str, words: str) -> NoReturn:

@@ -28,7 +28,7 @@ def wrong(schema: Mapping[str, Any]) -> str:
         return f"type is {shown(schema['type'])}, and arguments are an object"
     try:
         Draft202012Validator.check_schema(schema)
-        breaks(schema, dict.fromkeys(schema.get("properties", {})))
+        _broken(schema, dict.fromkeys(schema.get("properties", {})))
     except SchemaError as error:
         place = "".join(f".{part}" for part in error.absolute_path)
         return f"{place.removeprefix('.') or 'it'} is not JSON Schema: {cut(error.message)}"
@@ -47,6 +47,15 @@ def breaks(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str,
     Returns:
         For each wrong argument what is wrong first, in the validator's words; under the empty name
         what is wrong with all of them, such as one that is missing.
+    """
+    try:
+        return _broken(schema, arguments)
+    except ValueError as error:
+        return {"": str(error)}
+
+
+def _broken(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, str]:
+    """As `breaks`.
 
     Raises:
         ValueError: The schema refers to what it does not hold, to itself without end, or has a

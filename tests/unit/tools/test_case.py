@@ -225,7 +225,9 @@ def test_a_wrong_file_is_refused_with_the_place_and_what_is_expected(
     assert str(error.value).endswith(".")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '"text"'], ids=range(6))
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "[" * 100_000, '"text"', '{"version": NaN}'], ids=range(7)
+)
 def test_what_is_no_case_file_at_all_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"mine\.json"):
         case.parse(text, "mine.json")

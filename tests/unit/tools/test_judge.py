@@ -222,6 +222,17 @@ def test_what_breaks_the_schema_as_a_whole_is_found() -> None:
     assert "'raw' is a dependency of 'force'" in found.reason
 
 
+def test_a_schema_that_cannot_be_followed_for_what_was_sent_is_no_error() -> None:
+    endless = {"anyOf": [{"type": "null"}, {"$ref": "#/properties/path"}]}
+    tool = {
+        "type": "function",
+        "function": {"name": "read", "parameters": {"properties": {"path": endless}}},
+    }
+    one = case([expected(path="a")])._replace(tools=(tool,))
+    found = judge(one, sent(("read", {"path": "a"})))
+    assert (found.layer, found.reason) == (Layer.SCHEMA, "read: it refers to itself without end.")
+
+
 def test_each_layer_is_named() -> None:
     one = case([expected(path="a")])
     none = case([])
