@@ -39,7 +39,7 @@ def comparisons(
     slip bench comparisons
     slip bench comparisons latest --format html
     """
-    form = report.form_of(form, json=json)
+    chosen = report.form_of(form, json=json)
     options = options_of(sort, only, every)
     from slipstream.storage import bench_comparisons, results
 
@@ -57,7 +57,7 @@ def comparisons(
             )
         from slipstream.tasks.benchmarking.reports.json import from_json
 
-        report.comparison(from_json(kept[0].report), form, to, options)
+        report.comparison(from_json(kept[0].report), chosen, to, options)
         return 0
     if json:
         output.print_json([{k: v for k, v in one._asdict().items() if k != "report"}

@@ -47,7 +47,7 @@ def trend(
     slip bench trend output_tokens --suite throughput --benchmark sweep
     slip bench trend accuracy --format html -o accuracy.html
     """
-    form = report.form_of(form, json=json)
+    chosen = report.form_of(form, json=json)
     from slipstream.storage import results
     from slipstream.tasks.benchmarking.compare import trend as trends
 
@@ -62,5 +62,5 @@ def trend(
             label=label,
             limit=limit,
         )
-    report.trend(found, form, to)
+    report.trend(found, chosen, to)
     return 0

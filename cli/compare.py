@@ -12,12 +12,13 @@ from slipstream.storage.errors import UsageError
 
 if TYPE_CHECKING:
     from slipstream.tasks.benchmarking.compare.model import Comparison, Policy
+    from slipstream.tasks.benchmarking.reports.forms import Form
     from slipstream.tasks.benchmarking.reports.view import Options
 
 REGRESSION = 3
 
 Format = Annotated[
-    str, typer.Option("--format", "-f", metavar="FORM", help=f"{', '.join(report.FORMATS)}.")
+    str, typer.Option("--format", "-f", metavar="FORM", help="text, json, markdown, html, csv.")
 ]
 Output = Annotated[
     str,
@@ -79,14 +80,14 @@ def compare(
     slip compare latest~1 latest --metric-threshold ttft=10
     slip compare baseline latest --format html -o report.html
     """
-    form = report.form_of(form, json=json)
+    chosen = report.form_of(form, json=json)
     options = options_of(sort, only, every)
     least = least_of(fail_on)
-    found = run(runs or [], policy_of(threshold, metric_threshold or []), form, to, options)
+    found = run(runs or [], policy_of(threshold, metric_threshold or []), chosen, to, options)
     return status(found, least)
 
 
-def run(names: list[str], policy: Policy, form: str, to: str, options: Options) -> Comparison:
+def run(names: list[str], policy: Policy, form: Form, to: str, options: Options) -> Comparison:
     """Compare, keep the comparison, and print it.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from slipstream.tasks.benchmarking.compare.model import Comparison, Trend
+    from slipstream.tasks.benchmarking.reports.forms import Form
     from slipstream.tasks.benchmarking.reports.view import Options
 
-FORMATS = ("text", "json", "markdown", "html", "csv")
 STDOUT = "-"
 
 
-def form_of(form: str, *, json: bool) -> str:
+def form_of(form: str, *, json: bool) -> Form:
     """The form that was asked for; `--json` is short for `--format json`.
 
     Raises:
         UsageError: There is none of that name.
     """
-    return "json" if json else one_of("--format", form, FORMATS)
+    from slipstream.tasks.benchmarking.reports.forms import FORMS
+
+    return "json" if json else one_of("--format", form, FORMS)  # type: ignore[return-value]
 
 
 def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
@@ -40,72 +43,36 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
 
 
 def comparison(
-    found: Comparison, form: str, to: str, options: Options, trends: Sequence[Trend] = ()
+    found: Comparison, form: Form, to: str, options: Options, trends: Sequence[Trend] = ()
 ) -> None:
-    """Print a comparison, or write it to a file.
+    """Print a comparison, or write it to a file; HTML always to one.
 
     Raises:
         SlipError: The file cannot be written.
     """
-    if form == "html":
-        from slipstream.tasks.benchmarking.reports import html
+    from slipstream.tasks.benchmarking.reports import forms, text
 
-        text = html.render(found, trends, options)
-        to = to or f"comparison-{found.id}.html"
-    elif form == "json":
-        from slipstream.tasks.benchmarking.reports import json
-
-        text = json.render(found, indent=2)
-    elif form == "markdown":
-        from slipstream.tasks.benchmarking.reports import markdown
-
-        text = markdown.render(found, options)
-    elif form == "csv":
-        from slipstream.tasks.benchmarking.reports import csv
-
-        text = csv.render(found, options)
-    else:
-        from slipstream.tasks.benchmarking.reports import text as texts
-
-        text = texts.render(found, options, output.style if not to else texts.plain)
-    put(text, to)
+    style = text.plain if to else output.style
+    name = f"comparison-{found.id}.html" if form == "html" else ""
+    put(forms.comparison(form, found, trends, options, style), to or name)
 
 
-def trend(found: Trend, form: str, to: str) -> None:
-    """Print the history of a metric, or write it to a file.
+def trend(found: Trend, form: Form, to: str) -> None:
+    """Print the history of a metric, or write it to a file; HTML always to one.
 
     Raises:
         SlipError: The file cannot be written.
     """
-    if form == "html":
-        from slipstream.tasks.benchmarking.reports import html
+    import locale
+    import shutil
 
-        text = html.render_trend(found)
-        to = to or f"trend-{found.metric}.html"
-    elif form == "json":
-        from slipstream.tasks.benchmarking.reports import json
+    from slipstream.tasks.benchmarking.reports import forms, text
 
-        text = json.render(found, indent=2)
-    elif form == "markdown":
-        from slipstream.tasks.benchmarking.reports import markdown
-
-        text = markdown.render_trend(found)
-    elif form == "csv":
-        from slipstream.tasks.benchmarking.reports import csv
-
-        text = csv.render_trend(found)
-    else:
-        import locale
-        import shutil
-
-        from slipstream.tasks.benchmarking.reports import text as texts
-
-        width = shutil.get_terminal_size((texts.WIDTH, 24)).columns
-        unicode = "utf" in locale.getencoding().lower()
-        text = texts.render_trend(
-            found, output.style if not to else texts.plain, width, ascii=not unicode
-        )
-    put(text, to)
+    style = text.plain if to else output.style
+    width = shutil.get_terminal_size((text.WIDTH, 24)).columns
+    ascii = "utf" not in locale.getencoding().lower()
+    name = f"trend-{re.sub(r'[^A-Za-z0-9_.-]', '-', found.metric)}.html" if form == "html" else ""
+    put(forms.trend(form, found, style, width, ascii), to or name)
 
 
 def put(text: str, to: str) -> None:

@@ -28,7 +28,7 @@ from slipstream.tasks.benchmarking import against
 from slipstream.tasks.benchmarking.compare.model import Comparison, Outcome, Policy, Trend
 from slipstream.tasks.benchmarking.compare.sides import side
 from slipstream.tasks.benchmarking.reports import files, markdown
-from slipstream.tasks.benchmarking.reports.files import Form
+from slipstream.tasks.benchmarking.reports.forms import Form
 
 EVENT = "slipstream.regression-detected"
 """For automations of Prefect's."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from slipstream.storage.paths import make_private
 from slipstream.tasks.benchmarking.compare.model import Comparison, Trend
-
-Form: TypeAlias = Literal["text", "json", "markdown", "html", "csv"]
+from slipstream.tasks.benchmarking.reports import forms
+from slipstream.tasks.benchmarking.reports.forms import Form
 
 FOLDER = "reports"
 SUFFIXES: dict[Form, str] = {
@@ -33,7 +32,7 @@ def write(home: Path, form: Form, comparison: Comparison, trends: Sequence[Trend
     Raises:
         OSError: It cannot be written.
     """
-    text = _render(form)(comparison) if form != "html" else _html(comparison, trends)
+    text = forms.comparison(form, comparison, trends)
     file = make_private(home / FOLDER) / f"{comparison.id}.{SUFFIXES[form]}"
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
@@ -54,21 +53,3 @@ def prune(home: Path, days: int) -> None:
         with suppress(FileNotFoundError):  # another process was first
             if file.stat().st_mtime < before:
                 file.unlink()
-
-
-def _render(form: Form) -> Callable[[Comparison], str]:
-    from slipstream.tasks.benchmarking.reports import csv, json, markdown, text
-
-    found: dict[str, Callable[[Comparison], str]] = {
-        "text": text.render,
-        "json": json.render,
-        "markdown": markdown.render,
-        "csv": csv.render,
-    }
-    return found[form]
-
-
-def _html(comparison: Comparison, trends: Sequence[Trend]) -> str:
-    from slipstream.tasks.benchmarking.reports import html
-
-    return html.render(comparison, trends)

@@ -7,10 +7,14 @@ own, light or dark; sides differ in dashes and markers as well.
 
 from __future__ import annotations
 
+import atexit
 import io
+import logging
 import math
 import os
+import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +42,8 @@ COLOURS = {
 }
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D")
+
+_DRAWING = threading.Lock()  # settings of matplotlib, and filters of warnings, are the process's
 
 SIZE = (5.0, 3.1)  # inches: 360 x 223 points, as wide as a phone
 MOST_SERIES = len(SERIES)
@@ -321,7 +327,7 @@ def _figure(salt: str, right: float = 0.96) -> Iterator[tuple[Figure, Axes]]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with _DRAWING, matplotlib.rc_context(), warnings.catch_warnings():
         # Equal values give an axis without a width, names have characters without a glyph: the
         # first is widened, the second are the reader's fonts' matter.
         warnings.simplefilter("ignore")
@@ -342,6 +348,8 @@ def _svg(figure: Figure) -> str:
 
 def _prepare() -> None:
     """Have matplotlib keep its list of fonts in our cache folder, not in the user's own."""
+    # That its list of fonts takes a moment, or that a setting is unknown, is of no use to anybody.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if "MPLCONFIGDIR" in os.environ:
         return
     try:
@@ -349,4 +357,7 @@ def _prepare() -> None:
         writable = os.access(folder, os.W_OK)
     except StorageError:
         writable = False
-    os.environ["MPLCONFIGDIR"] = str(folder if writable else Path(tempfile.mkdtemp()))
+    if not writable:
+        folder = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["MPLCONFIGDIR"] = str(folder)

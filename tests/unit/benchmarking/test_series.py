@@ -15,6 +15,7 @@ from slipstream.storage.errors import UsageError
 from slipstream.tasks.benchmarking import ab, against, prepare, series
 from slipstream.tasks.benchmarking.compare.model import Outcome, Severity
 from slipstream.tasks.benchmarking.reports import files
+from slipstream.tasks.benchmarking.reports.forms import Form
 from slipstream.tasks.benchmarking.suite import load
 from tests import comparisons
 
@@ -79,7 +80,7 @@ def test_a_sentence_names_the_largest_changes_of_the_worst_kind() -> None:
 
 
 @pytest.mark.parametrize("form", files.SUFFIXES)
-def test_a_report_is_a_file_that_only_its_owner_can_read(form: files.Form, tmp_path: Path) -> None:
+def test_a_report_is_a_file_that_only_its_owner_can_read(form: Form, tmp_path: Path) -> None:
     """One of the same name is replaced, and nothing else is left there."""
     made = comparisons.comparison()
     file = files.write(tmp_path, form, made)
