@@ -274,10 +274,10 @@ def test_what_is_wrong_with_a_schedule_is_said(running: Up) -> None:
     until(lambda: not running.info.problems)
 
 
-def test_a_killed_runner_is_started_again_and_its_run_is_marked(
+def test_what_is_killed_is_started_again_and_its_run_is_marked(
     folder: Path, running: Up, unmeasured: None
 ) -> None:
-    """As crashed; the next one works. `slip down --wait` lets a run end, --cancel cancels it."""
+    """As crashed, whether the runner or all of it was killed; the next run works."""
     assert running.slip("down", "--cancel").returncode == 0
     up = made(folder, {})
     assert up.slip("up").returncode == 0
@@ -294,33 +294,34 @@ def test_a_killed_runner_is_started_again_and_its_run_is_marked(
 
     run = up.start("run-benchmark", LONG)
     up.reaches(run, "Running")
-    assert up.slip("down", "--cancel").returncode == 0
-    assert up.slip("up").returncode == 0
-    up.reaches(run, "Cancelled")
-
-    # Killed itself, it takes all with it, and the next one starts on what it left.
     info = up.info
     os.kill(info.pid, signal.SIGKILL)
     until(lambda: all(map(ended, (info.pid, info.server_pid, info.runner_pid))))
     assert server.running(folder) is None
-    assert running.slip("up").returncode == 0  # for the tests after this one
+    assert running.slip("up").returncode == 0
+    running.reaches(run, "Crashed")
+
+
+def test_what_runs_is_cancelled_when_it_is_ended(running: Up) -> None:
+    """After the seconds that it is given."""
+    run = running.start("run-benchmark", LONG)
+    running.reaches(run, "Running")
+    assert running.slip("down", "--wait", "0.5").returncode == 0
+    with contextlib.closing(sqlite3.connect(running.home / "prefect" / "prefect.db")) as connection:
+        rows = connection.execute("SELECT state_name FROM flow_run WHERE id = ?", (run,))
+        assert rows.fetchall() == [("Cancelled",)]
 
 
 def test_a_newer_database_of_prefects_is_said(running: Up) -> None:
     """And nothing is left running."""
-    assert running.slip("down", "--cancel").returncode == 0
     database = running.home / "prefect" / "prefect.db"
+    assert server.running(running.home) is None
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        [before] = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = 'fffffffffff1'")
-    try:
-        done = running.slip("up")
-        assert done.returncode == 1
-        assert "written by a newer Prefect" in done.stderr
-        assert server.running(running.home) is None
-    finally:
-        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-            connection.execute("UPDATE alembic_version SET version_num = ?", (before,))
+    done = running.slip("up")
+    assert done.returncode == 1
+    assert "written by a newer Prefect" in done.stderr
+    assert server.running(running.home) is None
 
 
 def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path: Path) -> None:
