@@ -121,6 +121,8 @@ def in_turn(folder: str, work: Callable[[], object]) -> bool:
 
 
 def _repository(folder: str) -> git.Repository:
+    if not os.path.isdir(folder):
+        raise NotFoundError(f"There is no folder {folder}.")
     try:
         found = git.discover(folder, GIT_SECONDS)
     except git.GitError as error:
@@ -129,8 +131,6 @@ def _repository(folder: str) -> git.Repository:
         raise NotFoundError(
             f"{os.path.abspath(folder)} is in no git repository; go into one, or name one."
         ) from error
-    except OSError as error:
-        raise NotFoundError(f"{folder!r} cannot be looked into ({error.strerror}).") from error
     if not found.worktree:
         raise UsageError(f"{found.folder} has no worktree, so that nothing is committed there.")
     return found

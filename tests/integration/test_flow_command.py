@@ -35,7 +35,8 @@ def server(prefect_server: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def deployment(server: str) -> Iterator[UUID]:
     """A deployment of `maintain`, which nobody serves."""
     from prefect import get_client
-    from prefect.deployments.runner import EntrypointType, RunnerDeployment
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.types.entrypoint import EntrypointType
 
     from slipstream.flows.maintain import maintain
 
