@@ -9,11 +9,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.storage.errors import UsageError
 from slipstream.tasks.benchmarking.compare.model import Change, Comparison, Outcome, Severity
+from slipstream.tasks.benchmarking.reports import forms, view
 from slipstream.tasks.benchmarking.reports import json as report
 from tests import comparisons
 
@@ -44,6 +45,7 @@ def test_a_comparison_comes_back_as_it_was() -> None:
     assert report.from_json(report.render(whole, indent=2)) == whole
 
 
+@settings(deadline=None)
 @given(CHANGES)
 def test_any_change_comes_back_as_it_was(change: Change) -> None:
     """NaN and infinity too, for which JSON has no numbers; texts with anything in them."""
@@ -51,6 +53,15 @@ def test_any_change_comes_back_as_it_was(change: Change) -> None:
     text = report.render(made)
     json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
     assert repr(report.from_json(text)) == repr(made)
+
+
+@settings(max_examples=40, deadline=None)
+@given(CHANGES)
+def test_any_change_can_be_shown_in_every_form(change: Change) -> None:
+    """Whatever its figures and names are."""
+    made = comparisons.comparison(change)
+    for form in forms.FORMS:
+        assert forms.comparison(form, made, options=view.Options(every=True))
 
 
 def test_the_published_schema_fits_and_refuses() -> None:
