@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipstream.tasks.benchmarking import answer
@@ -248,7 +248,7 @@ PIECES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5)), max_size=20))
 def test_any_text_is_read_without_an_error(pieces: list[str]) -> None:
     text = "".join(pieces)
@@ -273,7 +273,7 @@ PLAIN = st.text(st.characters(exclude_characters="<[", exclude_categories=["Cs"]
         max_leaves=8,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_arguments_come_back_from_every_json_form(value: object) -> None:
     given_ = {"pattern": value}
     raw = json.dumps(given_)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipstream.tasks.benchmarking.tools import assign
@@ -302,7 +302,7 @@ def test_any_call_is_right_where_that_is_all_that_is_asked() -> None:
     assert judge(one, sent()).layer is Layer.EXTRACTION
 
 
-GAINS = st.integers(1, 5).flatmap(
+GAINS = st.integers(1, 4).flatmap(
     lambda size: st.lists(
         st.lists(st.fractions(0, 2, max_denominator=6), min_size=size, max_size=size),
         min_size=size,
@@ -311,6 +311,7 @@ GAINS = st.integers(1, 5).flatmap(
 )
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(GAINS)
 def test_an_assignment_is_the_best_of_all(gains: list[list[Fraction]]) -> None:
     found = assign.best(gains)
@@ -332,7 +333,7 @@ CALLS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CALLS, CALLS, st.randoms(use_true_random=False))
 def test_the_order_of_calls_never_changes_a_score(
     right: list[tuple[str, dict[str, Any]]],
