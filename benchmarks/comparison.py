@@ -191,7 +191,7 @@ def main() -> None:
     print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|")
     for world in worlds():
         tested = world.cells * (PER_CELL if world.requests >= 40 else PER_CELL - 2)
-        null = simulate(world, 0.0, 2000 // share, arguments.seed)
+        null = simulate(world, 0.0, 3000 // share, arguments.seed)
         found = [simulate(world, by, 400 // share, arguments.seed) for by in (0.10, 0.15)]
         runs = f"{world.runs} + {world.runs}" + ", interleaved" * (
             world.interleaved and world.runs > 1

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ID_BYTES = 6
 DEFAULT = Policy()
-MARGIN = 0.8
+MARGIN = 0.7
 """How much of the chance of a false alarm is used. Tests hold theirs where noise is normal and runs
 are independent; outliers and what runs have in common take the rest (benchmarks/comparison.py)."""
 

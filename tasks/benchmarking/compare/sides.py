@@ -1,6 +1,6 @@
 """From a name to the runs that are compared: one run, or several that were repeated."""
 
-from slipstream.storage import bench_names
+from slipstream.storage import bench, bench_names
 from slipstream.storage.bench_baselines import Key
 from slipstream.storage.connection import Connection
 from slipstream.tasks.benchmarking import environment
@@ -23,7 +23,7 @@ def side(connection: Connection, name: str, like: Side | None = None) -> Side:
     """
     key = Key(like.suite, like.model, like.machine) if like else None
     runs = bench_names.together(connection, name, key)
-    first = runs[0]
+    first = next((run for run in runs if run.state != bench.DAMAGED), runs[0])
     return Side(
         name=name,
         runs=tuple(run.id for run in runs),

@@ -154,7 +154,8 @@ def change_points(values: Sequence[float]) -> list[ChangePoint]:
         before, after = values[start:place], values[place:end]
         chances.append(float(mannwhitneyu(before, after).pvalue))
         old, new = median(before), median(after)
-        found.append(ChangePoint(place, old, new, (new - old) / abs(old) if old else 0.0, 1.0))
+        share = (new - old) / (abs(old) or abs(new) or 1.0)  # from zero it is the whole
+        found.append(ChangePoint(place, old, new, share, 1.0))
     corrected = holm(chances, [1.0] * len(chances))
     made = (change._replace(p=p) for change, p in zip(found, corrected, strict=True))
     return [change for change in made if change.p <= ALPHA and abs(change.relative) >= MATTERS]
