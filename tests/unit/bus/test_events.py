@@ -71,10 +71,11 @@ def test_the_outbox_is_bounded(
     """Where nobody relays, the oldest go."""
     monkeypatch.setattr(events, "KEPT", 250)
     with database.transaction(connection):
-        for number in range(1005):
+        for number in range(3000):
             events.emit(connection, "E", {"n": number})
     kept = [json.loads(row.payload)["n"] for row in events.pending(connection, 9999)]
-    assert kept == list(range(1000 - 250, 1005))
+    assert kept == list(range(3000 - len(kept), 3000))
+    assert 250 <= len(kept) < 2500  # it is trimmed now and then, by chance
 
 
 def test_an_event_from_before_they_had_ids_has_one_all_the_same(
