@@ -112,9 +112,11 @@ def distribution(sides: Sequence[tuple[str, Distribution]]) -> Plot:
         _name_medians(axes, sides)
         axes.set_xlabel(view.clean(f"{first.metric} ({first.unit}); lines: medians"))
         svg = _svg(figure)
+    last = len(first.counts) - 1
     rows = tuple(
         (
-            f"{view.number(low)} to {view.number(high)}",
+            # The last bin holds what is beyond it, too.
+            f"{view.number(low)} {'and more' if place == last else f'to {view.number(high)}'}",
             *(str(found.counts[place]) for _, found in sides),
         )
         for place, (low, high) in enumerate(zip(first.edges, first.edges[1:], strict=False))

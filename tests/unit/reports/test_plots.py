@@ -69,6 +69,8 @@ def test_a_distribution_says_in_words_and_numbers_what_it_shows() -> None:
     assert "base: median 50." in plot.description
     assert sum(int(row[1]) for row in plot.rows) == sum(TWO[0][1].counts)
     assert plot.headers == ("ms", "base", "latest")
+    slow = TWO[0][1]._replace(counts=(*TWO[0][1].counts[:-1], 3))
+    assert plots.distribution([("base", slow)]).rows[-1] == ("88.0 and more", "3")
     assert "base: 50." in plot.svg  # as text, not as shapes
 
 
