@@ -57,14 +57,14 @@ def listed(
         _print_families(json=json)
         return 0
     if suite:
-        from slipstream.tasks.benchmarking.tools import measure
+        from slipstream.tasks.benchmarking import judging
 
         found = suites.load(suite)
         if json:
             output.print_json(found.model_dump(mode="json"))
             return 0
         rows = [
-            (c.benchmark.name, c.benchmark.family, c.label, measure.requests_of(c))
+            (c.benchmark.name, c.benchmark.family, c.label, judging.requests_of(c))
             for c in suites.cells(found)
         ]
         output.print_table(("benchmark", "family", "load", "requests"), rows, "requests")

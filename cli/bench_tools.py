@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slipstream.storage.bench import RunRecord
 
 CASES = "coding"
+SLOTS = 4  # requests at a time
 INTERRUPTED = 130
 WORDS = 16  # tokens of an answer of the simulated server that calls no tool
 
@@ -36,11 +37,12 @@ def tools(
         ),
     ] = "",
     repeats: Annotated[
-        int, typer.Option("--repeats", min=1, max=1000, help="How often each case is asked.")
-    ] = 1,
+        int | None, typer.Option("--repeats", min=1, max=1000, help="How often each case is asked.")
+    ] = None,
     parallel: Annotated[
-        int, typer.Option("--parallel", "-c", min=1, max=100_000, help="Requests at a time.")
-    ] = 4,
+        int | None,
+        typer.Option("--parallel", "-c", min=1, max=100_000, help=f"Requests at a time; {SLOTS}."),
+    ] = None,
     category: Annotated[
         list[str] | None, typer.Option("--category", help="Only of this one; may be repeated.")
     ] = None,
@@ -90,13 +92,15 @@ def tools(
     """
     if check or listed or schema:
         return _about(suite, check, schema=schema, json=json)
-    single = {"repeats": repeats, "concurrency": [parallel], "categories": category or [],
-              "ids": case or [], "output_tokens": max_tokens, "limit_s": limit}  # fmt: skip
-    changes = {name: value for name, value in single.items() if value is not None}
-    if resume and (suite or repeats > 1 or category or case or base_url):
-        raise UsageError("--resume goes on with the run as it was; give no other cases with it.")
+    single = {"repeats": repeats, "concurrency": parallel and [parallel], "categories": category,
+              "ids": case, "output_tokens": max_tokens, "limit_s": limit}  # fmt: skip
+    changes = {name: value for name, value in single.items() if value}
+    if resume and (suite or changes or base_url or model):
+        raise UsageError("--resume goes on with the run as it was; give no other options with it.")
     done = _measured(suite or CASES, changes, base_url, model, timeout, tag, resume)
-    with bench_tools_view.database() as connection:
+    from slipstream.storage import results
+
+    with results.opened(paths.home()) as connection:
         found = bench_tools_view.scored(connection, done)
         if json:
             output.print_json(bench_tools_view.as_json(done, found))
@@ -122,7 +126,7 @@ def _measured(
     resume: str,
 ) -> RunRecord:
     """Ask all cases; a run that was cut off goes on."""
-    from slipstream.storage import bench_names
+    from slipstream.storage import bench_names, results
     from slipstream.storage.config.load import load
     from slipstream.tasks.benchmarking import prepare, series
     from slipstream.tasks.benchmarking.tools import measure
@@ -132,18 +136,20 @@ def _measured(
     config = load().config
     with ExitStack() as stack:
         if resume:
-            with bench_tools_view.database() as connection:
+            with results.opened(paths.home()) as connection:
                 before = series.cut_off(connection, bench_names.resolve(connection, resume), 1)
             plan, first, model = series.suite_of(before), before.id, before.model
             url = prepare.address_of(before)
         else:
-            plan, first = measure.suite_of(suite, changes), secrets.token_hex(series.ID // 2)
+            plan = measure.suite_of(suite, {"concurrency": [SLOTS]} | changes)
+            first = secrets.token_hex(series.ID // 2)
             url, model = base_url or config.bench.base_url, model or config.bench.model
+        if any(benchmark.family != "tools" for benchmark in plan.benchmarks):
+            raise UsageError(f"Run {first} has other benchmarks; use `slip bench run --resume`.")
         for benchmark in plan.benchmarks:
-            if benchmark.cases:
-                asked = measure.asked(benchmark)
-                often = f", {asked.repeats} times each" if asked.repeats > 1 else ""
-                output.note(f"{len(asked.cases)} cases of {benchmark.cases}{often}")
+            asked = measure.asked(benchmark)
+            often = f", {asked.repeats} times each" if asked.repeats > 1 else ""
+            output.note(f"{len(asked.cases)} cases of {benchmark.cases}{often}")
         model = model if url else ""  # the simulated one has its own
         url = url or _simulated(stack)
         how = prepare.options_for(config, url, model, timeout, "")

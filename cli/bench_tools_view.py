@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slipstream.cli import bench_view, output
-from slipstream.storage import bench, bench_answers, paths, results
+from slipstream.storage import bench, bench_answers
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
 from slipstream.storage.bench_answers import AnswerRow
 from slipstream.storage.results import Connection
@@ -44,13 +43,6 @@ class Scored(NamedTuple):
     def accuracy(self) -> MetricRow | None:
         """Of all answers; None: there are none."""
         return self.metrics.get(("accuracy", "value"))
-
-
-@contextmanager
-def database() -> Iterator[Connection]:
-    """The database of results."""
-    with results.opened(paths.home()) as connection:
-        yield connection
 
 
 def scored(connection: Connection, run: RunRecord) -> list[Scored]:
@@ -140,7 +132,8 @@ def failures(one: Scored, most: int | None) -> None:
             for name, text in _lines(row):
                 print(f"  {name:<9}{_cut(text, whole=most is None)}")
     if most is not None and len(wrong) > most:
-        output.note(f"{len(wrong) - most} more cases went wrong; --failures shows all")
+        more = " more" if most else ""
+        output.note(f"{len(wrong) - most}{more} cases went wrong; --failures shows all")
 
 
 def _lines(row: AnswerRow) -> Iterator[tuple[str, str]]:
@@ -208,20 +201,12 @@ def files(found: Sequence[tuple[str, CaseFile]], *, json: bool) -> None:
 
 def cases(file: CaseFile, *, json: bool) -> None:
     """Print the cases of a file."""
+    headers = ("case", "category", "difficulty", "right", "offered", "tags")
     rows = [
-        (
-            case.id,
-            case.category,
-            case.difficulty,
-            _right(case),
-            len(case.tools),
-            " ".join(case.tags),
-        )
-        for case in file.cases
+        (c.id, c.category, c.difficulty, _right(c), len(c.tools), " ".join(c.tags))
+        for c in file.cases
     ]
-    _print(
-        ("case", "category", "difficulty", "right", "offered", "tags"), rows, "offered", json=json
-    )
+    _print(headers, rows, "offered", json=json)
 
 
 def _print(

@@ -11,7 +11,7 @@ from slipstream.storage import bench_answers, results
 from slipstream.storage.bench_answers import PENDING, AnswerRow
 from slipstream.tasks.benchmarking.model import Metric
 from slipstream.tasks.benchmarking.quality import measure as tasks
-from slipstream.tasks.benchmarking.suite import Benchmark
+from slipstream.tasks.benchmarking.suite import Benchmark, Cell
 from slipstream.tasks.benchmarking.tools import measure, scores
 
 Asked: TypeAlias = "measure.Asked | tasks.Asked"
@@ -27,6 +27,17 @@ def asked(benchmark: Benchmark, *, unlimited: bool = False) -> Asked:
     if benchmark.family == "tools":
         return measure.asked(benchmark)
     return tasks.asked(benchmark, unlimited=unlimited)
+
+
+def requests_of(cell: Cell) -> int:
+    """How many requests of a cell are measured, at the most.
+
+    Raises:
+        UsageError: Its cases are not valid.
+    """
+    benchmark = cell.benchmark
+    planned = asked(benchmark, unlimited=True).planned(cell) if benchmark.cases else cell
+    return planned.benchmark.iterations
 
 
 def settle(

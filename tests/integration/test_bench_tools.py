@@ -364,6 +364,17 @@ def test_a_file_that_is_none_is_refused(here: Here, tmp_path: Path) -> None:
     assert here("tools", "--resume", "latest", "-s", "coding").returncode == 2
 
 
+def test_a_run_of_other_benchmarks_is_not_gone_on_with(
+    here: Here, home: Path, server: Simulated
+) -> None:
+    how = options(server.base_url)
+    run = runs.begin(home, suite({"name": "chat", "concurrency": [1]}), how)
+    with results.opened(home) as connection:
+        bench.save_run(connection, run)
+    done = here("tools", "--resume", "latest")
+    assert (done.returncode, "use `slip bench run --resume`" in done.stderr) == (2, True)
+
+
 def test_cases_are_listed(here: Here, tmp_path: Path) -> None:
     names = [row["cases"] for row in json.loads(here("tools", "--list", "--json").stdout)]
     assert "coding" in names

@@ -144,16 +144,6 @@ def asked(benchmark: Benchmark) -> Asked:
     return Asked(tuple(chosen), file.digest, benchmark.repeats)
 
 
-def requests_of(cell: Cell) -> int:
-    """How many requests of a cell are measured, at the most.
-
-    Raises:
-        UsageError: Its cases are not valid.
-    """
-    planned = asked(cell.benchmark).planned(cell) if cell.benchmark.cases else cell
-    return planned.benchmark.iterations
-
-
 def suite_of(cases: str, changes: Mapping[str, Any]) -> Suite:
     """A suite that asks cases and nothing else.
 

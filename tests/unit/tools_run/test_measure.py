@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking import judging
 from slipstream.tasks.benchmarking.answer import Answer, ToolCall
 from slipstream.tasks.benchmarking.faults import Fault
 from slipstream.tasks.benchmarking.model import Phase, Sample, Source
@@ -100,7 +101,7 @@ def test_a_benchmark_plans_a_request_for_each_case_and_repeat(file: str) -> None
     suite = measure.suite_of(file, {"repeats": 4})
     (cell,) = cells(suite)
     assert measure.asked(cell.benchmark).planned(cell).benchmark.iterations == 12
-    assert measure.requests_of(cell) == 12
+    assert judging.requests_of(cell) == 12
     assert (suite.name, cell.benchmark.name) == ("tools-my-cases", "my-cases")
 
 
