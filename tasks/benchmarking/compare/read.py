@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from slipstream.storage import bench
 from slipstream.storage.bench import RunRecord
+from slipstream.storage.bench_answers import PENDING
 from slipstream.storage.connection import Connection
 from slipstream.tasks.benchmarking.faults import Fault, failed
 from slipstream.tasks.benchmarking.model import Metric
+from slipstream.tasks.benchmarking.tools.model import Layer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,13 +199,13 @@ def _unpacked(pieces: Iterable[bytes | None], has: NDArray[np.bool_]) -> Floats:
 
 
 def answers(connection: Connection, cells: Sequence[int]) -> dict[str, Answers]:
-    """The judged answers of cells, by case; of requests that failed nothing is known."""
+    """The answers of cells, by case, without requests that failed and what is not judged yet."""
     if not cells:
         return {}
     rows = connection.execute(
         "SELECT case_id, sum(CASE WHEN layer = 'right' THEN 1 ELSE 0 END), count(*)"
         f" FROM bench_answers WHERE cell_id IN ({', '.join('?' * len(cells))})"
-        " AND layer <> 'failed' GROUP BY case_id ORDER BY case_id",
-        cells,
+        " AND layer NOT IN (?, ?) GROUP BY case_id ORDER BY case_id",
+        (*cells, Layer.FAILED, PENDING),
     )
     return {case: Answers(int(right), count) for case, right, count in rows}

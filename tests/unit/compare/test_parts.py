@@ -53,9 +53,10 @@ def test_a_cell_without_requests_has_no_times(connection: Connection) -> None:
 
 
 def test_answers_are_counted_by_case_and_failed_requests_are_none(connection: Connection) -> None:
-    made.judged(connection, RUN, [True, False, True])
+    made.judged(connection, RUN, [True, False, True, True])
     (cell,) = bench.cells(connection, RUN)
     connection.execute("UPDATE bench_answers SET layer = 'failed' WHERE number = 2")
+    connection.execute("UPDATE bench_answers SET layer = 'pending' WHERE number = 3")
     assert read.answers(connection, [cell.id]) == {
         "case-0": read.Answers(1, 1),
         "case-1": read.Answers(0, 1),
