@@ -86,7 +86,7 @@ def ab(
     last = runs[-1]
     if last.state == "stopped":
         raise SlipError(f"The run was stopped: {last.reason}")
-    if last.state == "cancelled":
+    if last.state == "cancelled" or len(runs) < 2 * repeat:
         output.note(f"what was measured is kept: `slip compare {' '.join(names)}`")
         return INTERRUPTED
     with results.opened(home) as connection:

@@ -36,7 +36,7 @@ def finished(
 
     Args:
         home: The data folder.
-        runs: In their order; the last one may have been cut off.
+        runs: In their order; the last one may have been cut off, and others be missing.
         of: How many there were to be; 1: a single run.
         baseline: They are to become the baseline, if all were run to their end.
         fail_on: See `--fail-on`; empty: a regression is told, and no failure.
@@ -51,15 +51,18 @@ def finished(
     from slipstream.storage import results
     from slipstream.tasks.benchmarking import baselines
 
+    if not runs:
+        output.note("nothing was measured")
+        return INTERRUPTED
     last = runs[-1]
     with results.opened(home) as connection:
         _show(connection, runs, of, json=json)
-        if last.state == "cancelled":
+        if last.state == "stopped":
+            raise SlipError(f"The run was stopped: {last.reason}")
+        if last.state == "cancelled" or len(runs) < of:
             more = f" --repeat {of}" if of > 1 else ""
             output.note(f"`slip bench run --resume {last.id}{more}` goes on where it was cut off")
             return INTERRUPTED
-        if last.state == "stopped":
-            raise SlipError(f"The run was stopped: {last.reason}")
         if baseline:
             baselines.set_(connection, runs)
             output.note(f"this is the baseline of {last.suite}, {last.model}, on this machine")
@@ -77,7 +80,13 @@ def _held(connection: Connection, run: RunRecord, fail_on: str) -> int:
     from slipstream.storage.config.load import load
     from slipstream.tasks.benchmarking import against
 
-    found = against.baseline(connection, run, against.policy(load().config.bench))
+    try:
+        found = against.baseline(connection, run, against.policy(load().config.bench))
+    except SlipError as error:
+        if fail_on:
+            raise
+        output.warn(f"it was not compared with its baseline: {error}")
+        return 0
     if found is None:
         return 0
     names = f"{found.base.name} {found.candidates[0].side.name}"

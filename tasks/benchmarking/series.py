@@ -146,13 +146,16 @@ async def measure(
         told: Is told of each run before it begins.
 
     Returns:
-        The runs as they are kept, those included that were done before.
+        The runs as they are kept, those included that were done before; none of those that had
+        not begun when it was cancelled, but for the first.
 
     Raises:
         SlipError: One could not begin, or results cannot be kept; what was measured before is.
     """
     done: list[RunRecord] = []
     for turn in planned:
+        if done and cancelled.is_set():  # between two runs
+            break
         with results.opened(home) as connection:
             run = begun(connection, home, turn)
         if run.state != "done":

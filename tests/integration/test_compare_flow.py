@@ -77,7 +77,8 @@ def test_what_is_not_worse_is_completed_and_what_is_not_there_is_an_error(
     """A comparison that cannot be made does not cost the run that was measured."""
     run_benchmark(QUICK | {"base_url": server.base_url, "tag": "base"})
     run_benchmark(QUICK | {"base_url": server.base_url, "tag": "same", "compare": False})
-    state, found = run({"base": "base", "candidates": ["same"], "formats": ["markdown"]})
+    asked = {"base": "base", "candidates": ["same"], "formats": ["markdown"]}
+    state, found = run(asked | {"threshold_percent": 50})
     assert (state, found["fails"], found["worst"]) == ("Completed", False, "")
     state, error = run({"base": "none"})
     assert (state, type(error)) == ("Failed", NotFoundError)
