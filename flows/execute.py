@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import signal
 import sys
+from typing import Any
 
+from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import handle_engine_signals
 from prefect.flow_engine import run_flow
@@ -26,15 +28,23 @@ def execute(flow: str, data: str) -> int:
     Returns:
         The exit status for the process: 0 where the server knows how it ended.
     """
-    run = FlowRun.model_validate_json(data)
     signal.signal(CANCEL_SIGNAL, _cancelled)
     try:
-        with handle_engine_signals(run.id):
-            logger = flow_run_logger(run)
-            asyncio.run(run_flow(catalog.imported(flow), flow_run=run, error_logger=logger))  # type: ignore[arg-type]
+        run(catalog.imported(flow), FlowRun.model_validate_json(data))
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def run(flow: Flow[..., Any], flow_run: FlowRun) -> None:
+    """Run it as Prefect's own `python -m prefect.engine` does.
+
+    Raises:
+        SystemExit: It ended otherwise than well.
+    """
+    with handle_engine_signals(flow_run.id):
+        logger = flow_run_logger(flow_run)
+        asyncio.run(run_flow(flow, flow_run=flow_run, error_logger=logger))  # type: ignore[arg-type]
 
 
 def _cancelled(*_: object) -> None:
