@@ -188,10 +188,8 @@ def test_what_is_damaged_or_has_not_all_in_common_is_said(
         assert [found.state for found in bench.runs(connection)] == ["done", "damaged"]
         connection.execute("UPDATE bench_metrics SET direction = 'up'")
     unknown = here(*run)
-    assert (unknown.returncode, "it was not compared with its baseline" in unknown.stderr) == (
-        0,
-        True,
-    )
+    assert unknown.returncode == 0
+    assert "it was not compared with its baseline" in unknown.stderr
     assert here(*run, "--fail-on", "minor").returncode == 1
     shown = here("bench", "baseline", "show")
     assert f"Run {baseline.runs[0]} is damaged and was left out" in shown.stderr
@@ -214,7 +212,7 @@ def test_two_servers_are_measured_in_turn_and_compared(
     told = here("compare", "try-base", "try-candidate", "--json")
     assert (told.returncode, json.loads(told.stdout)["worst"]) == (3, "critical")
     with process.start(FAST._replace(errors={ErrorKind.NOT_FOUND: 1.0})) as broken:
-        stopped = here("bench", "ab", server.base_url, broken.base_url, *QUICK)
+        stopped = here("bench", "ab", server.base_url, broken.base_url, *QUICK, "-n", "40")
     assert (stopped.returncode, "The run was stopped: " in stopped.stderr) == (1, True)
     assert [run["state"] for run in listed(here)[6:]] == ["done", "stopped"]
     cold = here("bench", "ab", *urls, "-s", "start")
