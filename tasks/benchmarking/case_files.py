@@ -6,14 +6,23 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstream.storage.errors import UsageError
 
 LARGEST = 16 * 1024 * 1024  # bytes of a file
+Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Unknown names are refused; nothing changes once it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def shipped(package: str) -> list[str]:
@@ -55,7 +64,7 @@ def parsed(model: type[Model], text: str, where: str) -> Model:
         UsageError: It is not valid; the sentence names the place in the file.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
         return model.model_validate(value)
     except ValidationError as error:
         refuse(where, *_first(value, error))
@@ -111,3 +120,7 @@ def _place(value: Any, loc: Sequence[str | int], kind: str) -> str:
         elif kind == "missing" and position == len(loc) - 1:
             place += f".{part}"
     return place.removeprefix(".")
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number that JSON has")

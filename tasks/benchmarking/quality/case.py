@@ -9,24 +9,16 @@ import ast
 import hashlib
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from slipstream.tasks.benchmarking import case_files
+from slipstream.tasks.benchmarking.case_files import Difficulty, Id, Strict, Word
 
 PACKAGE = "slipstream.tasks.benchmarking.quality.cases"
-Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 Alternatives: TypeAlias = Annotated[
     list[Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]],
     Field(min_length=1),
 ]
-
-
-class Strict(BaseModel):
-    """Unknown names are refused; nothing changes once it is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Test(Strict):

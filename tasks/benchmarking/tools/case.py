@@ -9,35 +9,23 @@ the file is read, so that no case asks for what its own tools refuse.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking import case_files
+from slipstream.tasks.benchmarking.case_files import Difficulty, Id, Strict, Word, refuse
 from slipstream.tasks.benchmarking.tools import schema as schemas
 from slipstream.tasks.benchmarking.tools import values
 from slipstream.tasks.benchmarking.tools.model import Case, Expected, Rules
 
 FORMAT = 1  # of case files; a reader takes its own and older ones
 PACKAGE = "slipstream.tasks.benchmarking.tools.cases"
-LARGEST = 16 * 1024 * 1024  # bytes of a case file
 BFCL = "bfcl:"
 
-Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 ToolName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 Extra: TypeAlias = Literal["forbid", "defaults", "allow"]
-
-
-class Strict(BaseModel):
-    """Unknown names are refused; nothing changes once it is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Tool(Strict):
@@ -146,8 +134,7 @@ class CaseFile(NamedTuple):
 
 def shipped() -> list[str]:
     """The names of the case files that ship with Slipstream."""
-    folder = resources.files(PACKAGE)
-    return sorted(f.name.removesuffix(".json") for f in folder.iterdir() if ".json" in f.name)
+    return case_files.shipped(PACKAGE)
 
 
 def load(name: str) -> CaseFile:
@@ -161,20 +148,7 @@ def load(name: str) -> CaseFile:
 
         category = name.removeprefix(BFCL)
         return CaseFile(name, FORMAT, bfcl.TITLE, bfcl.digest(category), bfcl.load(category))
-    if name in shipped():
-        text = resources.files(PACKAGE).joinpath(f"{name}.json").read_text(encoding="utf-8")
-        return parse(text, name)
-    path = Path(name)
-    if path.suffix != ".json":
-        known = ", ".join([*shipped(), f"{BFCL}CATEGORY"])
-        raise UsageError(f"There are no cases {name}; there are {known}, and your own files.")
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{name} is too large for a file of cases (over 16 MiB).")
-        return parse(path.read_text(encoding="utf-8-sig"), name)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"The cases {name} cannot be read: {reason}.") from error
+    return parse(case_files.text_of(name, PACKAGE, [f"{BFCL}CATEGORY"]), name)
 
 
 def parse(text: str, where: str) -> CaseFile:
@@ -187,23 +161,14 @@ def parse(text: str, where: str) -> CaseFile:
     Raises:
         UsageError: It is not valid; the sentence names the place in the file.
     """
-    try:
-        value = json.loads(text, parse_constant=_no_number)
-        file = Cases.model_validate(value)
-    except ValidationError as error:
-        place, words = _first(value, error)
-        _refuse(where, place, words)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where} is not JSON: {error}.") from error
+    file = case_files.parsed(Cases, text, where)
     shared = _tools(where, file.tools)
     _rules(where, "rules", file.rules, shared.values())
-    cases, places = [], dict[str, int]()
-    for number, case in enumerate(file.cases):
-        if case.id in places:
-            words = f"{case.id!r} is the id of cases[{places[case.id]}] too"
-            _refuse(where, f"cases[{number}].id", words)
-        places[case.id] = number
-        cases.append(_case(f"{where}: cases[{number}]", file, case, shared))
+    case_files.unique(where, [case.id for case in file.cases])
+    cases = [
+        _case(f"{where}: cases[{number}]", file, case, shared)
+        for number, case in enumerate(file.cases)
+    ]
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     return CaseFile(file.name, file.version, file.description, digest, tuple(cases))
 
@@ -215,7 +180,7 @@ def schema() -> dict[str, Any]:
 
 def _case(where: str, file: Cases, case: CaseOf, shared: Mapping[str, Tool]) -> Case:
     if bool(case.prompt) == bool(case.messages):
-        _refuse(where, "", "give either prompt or messages")
+        refuse(where, "", "give either prompt or messages")
     offered = _offered(where, case, shared)
     for a, answer in enumerate(case.answers):
         for c, call in enumerate(answer):
@@ -259,7 +224,7 @@ def _offered(where: str, case: CaseOf, shared: Mapping[str, Tool]) -> Mapping[st
     for number, tool in enumerate(case.tools):
         if isinstance(tool, str):
             if tool not in shared:
-                _refuse(where, f"tools[{number}]", f"the file has no tool {tool!r}")
+                refuse(where, f"tools[{number}]", f"the file has no tool {tool!r}")
             tool = shared[tool]
         tools.append(tool)
     return _tools(where, tools, known=shared)
@@ -272,11 +237,11 @@ def _tools(
     found: dict[str, Tool] = {}
     for number, tool in enumerate(tools):
         if tool.name in found:
-            _refuse(where, f"tools[{number}]", f"there is another tool {tool.name!r}")
+            refuse(where, f"tools[{number}]", f"there is another tool {tool.name!r}")
         found[tool.name] = tool
         checked = known is not None and tool is known.get(tool.name)
         if not checked and (words := schemas.wrong(tool.parameters)):
-            _refuse(where, f"tools[{number}].parameters", words)
+            refuse(where, f"tools[{number}].parameters", words)
     return found
 
 
@@ -286,26 +251,26 @@ def _rules(where: str, place: str, rules: RulesOf, tools: Iterable[Tool]) -> Non
     for rule in ("paths", "unordered", "fold", "exact"):
         for number, name in enumerate(getattr(rules, rule)):
             if known and name not in known:
-                _refuse(where, f"{place}.{rule}[{number}]", f"no tool has an argument {name!r}")
+                refuse(where, f"{place}.{rule}[{number}]", f"no tool has an argument {name!r}")
 
 
 def _expected(where: str, place: str, call: ExpectedCall, tools: Mapping[str, Tool]) -> None:
     if call.name not in tools:
-        _refuse(where, f"{place}.name", f"the tool {call.name!r} is not offered")
+        refuse(where, f"{place}.name", f"the tool {call.name!r} is not offered")
     parameters = tools[call.name].parameters
     if missing := schemas.required(parameters) - set(call.arguments):
         words = f"the tool {call.name} requires {', '.join(sorted(missing))}"
-        _refuse(where, f"{place}.arguments", words)
+        refuse(where, f"{place}.arguments", words)
     for number, name in enumerate(call.optional):
         if name not in call.arguments:
-            _refuse(where, f"{place}.optional[{number}]", f"no argument is called {name!r}")
+            refuse(where, f"{place}.optional[{number}]", f"no argument is called {name!r}")
         if name in schemas.required(parameters):
-            _refuse(where, f"{place}.optional[{number}]", f"{call.name} requires {name!r}")
+            refuse(where, f"{place}.optional[{number}]", f"{call.name} requires {name!r}")
     for name, right in call.arguments.items():
         for number, value in enumerate(right):
             inside = f"{place}.arguments.{name}[{number}]"
             if words := values.wrong(value):
-                _refuse(where, inside, words)
+                refuse(where, inside, words)
             for example in values.examples(value):
                 broken = schemas.breaks(parameters, {name: example})
                 # what is missing beside it is no fault of this one
@@ -313,40 +278,4 @@ def _expected(where: str, place: str, call: ExpectedCall, tools: Mapping[str, To
                     "" if name in schemas.properties(parameters) else broken.get("", "")
                 )
                 if words:
-                    _refuse(where, inside, f"the tool {call.name} refuses it: {words}")
-
-
-def _first(value: Any, error: ValidationError) -> tuple[str, str]:
-    """Where the first mistake is, and what is wrong there.
-
-    A place that may hold several things is reported once for each; the longest path is that of
-    the kind that was meant.
-    """
-    found = [(_place(value, e["loc"], e["type"]), e["msg"]) for e in error.errors()]
-    first = found[0][0]
-    return max((f for f in found if f[0].startswith(first)), key=lambda f: len(f[0]))
-
-
-def _place(value: Any, loc: Sequence[str | int], kind: str) -> str:
-    """A path as it is in the file: what is not there names a branch of the validator's own."""
-    place = ""
-    for position, part in enumerate(loc):
-        if isinstance(part, int):
-            place += f"[{part}]"
-            value = value[part] if isinstance(value, list) and part < len(value) else None
-        elif isinstance(value, dict) and part in value:
-            place += f".{part}"
-            value = value[part]
-        elif kind == "missing" and position == len(loc) - 1:
-            place += f".{part}"
-    return place.removeprefix(".")
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number that JSON has")
-
-
-def _refuse(where: str, place: str, words: str) -> NoReturn:
-    # `where` may be "file: cases[3]" already
-    joint = "." if where.endswith("]") and place else ": "
-    raise UsageError(f"{where}{joint}{place}{': ' if place else ''}{words.rstrip('.')}.")
+                    refuse(where, inside, f"the tool {call.name} refuses it: {words}")

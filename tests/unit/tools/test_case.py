@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking import case_files
 from slipstream.tasks.benchmarking.tools import case
 from slipstream.tasks.benchmarking.tools.model import Case, Expected, Rules
 
@@ -252,7 +253,7 @@ def test_cases_that_are_not_there_are_named(name: str) -> None:
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:
-        file.truncate(case.LARGEST + 1)
+        file.truncate(case_files.LARGEST + 1)
     with pytest.raises(UsageError, match="too large"):
         case.load(str(path))
 
