@@ -16,11 +16,14 @@ from typing import Any
 
 import pytest
 
+from slipstream.cli import doctor
+from slipstream.cli.main import main
 from slipstream.storage import bench, database, events, postgres, redis_client
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
 from slipstream.storage.bus import counters, relay, streams
 from slipstream.storage.bus.model import BenchmarkComplete
 from slipstream.storage.errors import SlipError, StorageError
+from slipstream.storage.maintenance.model import Settings
 from slipstream.storage.outputs import OutputStore
 from slipstream.storage.redis_client import Client
 from slipstream.storage.summaries import newest
@@ -444,6 +447,46 @@ def test_the_commands_show_what_was_published_and_relay_it(
     wrong = slip("events", "tail", "--name", "BenchmarkDone")
     assert wrong.returncode == 2
     assert "did you mean BenchmarkComplete" in wrong.stderr
+
+
+def test_without_an_answer_of_redis_the_commands_say_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one sentence; the doctor, too."""
+    monkeypatch.setenv(URL, "redis://127.0.0.1:1/0")
+    for command in (["ls"], ["tail"], ["relay"]):
+        assert main(["events", *command]) == 1
+        said = capsys.readouterr().err
+        assert "Redis on 127.0.0.1 port 1 cannot be used" in said
+        assert said.count("\n") == 1
+    assert doctor.examine("Redis", doctor.CHECKS["Redis"]).result == "failed"
+
+
+def test_maintenance_delivers_what_waits(home: Path) -> None:
+    """And says how much would be delivered in a dry run."""
+    publish(home, "r0", "r1")
+    settings = Settings(home)
+    assert subscribers.maintain(settings._replace(dry_run=True)).note == "2 events waiting"
+    assert subscribers.maintain(settings).note == "2 events sent, 2 handled"
+
+
+def test_events_of_results_in_postgres_are_listed(
+    postgres_url: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Beside those of the data folder."""
+    publish(home, "here")
+    monkeypatch.setenv("SLIPSTREAM_STORAGE_DATABASE_URL", postgres_url)
+    run = RunRecord("aa0000000000", "smoke", "{}", "http://127.0.0.1/v1", "m", 7, {}, state="done")
+    with closing(postgres.connect(postgres_url, "local-only")) as connection:
+        bench.save_run(connection, run)
+    assert main(["events", "tail", "--json"]) == 0
+    told = [json.loads(line)["run"] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["here", run.id]
+    assert pump(home) == Pumped(2, 2, 0)  # within the process
+    assert (home / "reports" / f"run-{run.id}.json").exists()
 
 
 @pytest.mark.parametrize("what", ["tail", "relay"])
