@@ -47,9 +47,7 @@ def all_deployments(config: Config) -> Deployments:
     plans = schedules.planned(config)
     zone = schedules.timezone(config)
     made, problems = [], []
-    from slipstream.flows.processes import served
-
-    for name, listed in ((n, catalog.FLOWS[n]) for n in served()):
+    for name, listed in catalog.FLOWS.items():
         flow = catalog.imported(name)
         kept: list[DeploymentScheduleCreate] = []
         for plan in plans:

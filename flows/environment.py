@@ -57,12 +57,22 @@ def for_children(home: Path, api_url: str) -> dict[str, str]:
         # Each client reads its certificates, 50 ms for a whole bundle; here no connection has any.
         "PREFECT_API_SSL_CERT_FILE": str(_one_certificate(home)),
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # it is the one installed
-        "PREFECT_UI_STATIC_DIRECTORY": str(make_private(home / FOLDER) / "ui"),
+        **_pages(home),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # A schedule that was set a moment ago is seen so soon.
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
     }
+
+
+def _pages(home: Path) -> dict[str, str]:
+    """Where Prefect puts its pages: beside its code, else, where that is not ours, with the data."""
+    from importlib.util import find_spec
+
+    found = find_spec("prefect")
+    if found and found.origin and os.access(Path(found.origin).parent / "server", os.W_OK):
+        return {}
+    return {"PREFECT_UI_STATIC_DIRECTORY": str(make_private(home / FOLDER) / "ui")}
 
 
 def _one_certificate(home: Path) -> Path:

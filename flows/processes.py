@@ -44,22 +44,12 @@ def template() -> socket.socket | None:
         return None
     from slipstream.flows import execute, template
 
-    for name in served():
+    for name in catalog.FLOWS:
         catalog.imported(name)
     assert execute  # imported for the children
     for name in PRELOADED:
         import_module(name)
     return template.forked()
-
-
-def served() -> list[str]:
-    """TEMPORARY until compare_benchmarks is there."""
-    found = []
-    for name in catalog.FLOWS:
-        with contextlib.suppress(ImportError):
-            catalog.imported(name)
-            found.append(name)
-    return found
 
 
 @contextlib.asynccontextmanager
