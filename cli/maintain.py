@@ -38,17 +38,16 @@ def maintain(
     """
     from slipstream.storage.maintenance import steps
     from slipstream.storage.maintenance.model import Level, Outcome, Settings
-    from slipstream.tasks import subscribers
+    from slipstream.tasks.maintenance import steps_of
 
     loaded = load()
     for problem in loaded.problems:
         output.warn(problem)
     level: Level = "full" if full else "light"
     settings = Settings(paths.home(), loaded.config, dry_run)
-    done = [_told(each) for each in steps.perform(level, settings)]
-    done.append(_told(steps.attempt(subscribers.STEP, subscribers.maintain, settings)))
-    if not dry_run:
-        steps.record(settings, level, done)
+    done = [_told(steps.attempt(*step, settings)) for step in steps_of(level).items()]
+    if not dry_run and (problem := steps.record(settings, level, done)):
+        done.append(_told(problem))
     status = 1 if any(each.trouble for each in done) else 0
     if as_json:
         told = [

@@ -18,7 +18,7 @@ EVENT = "slipstream.benchmark-complete"
 """For automations of Prefect's."""
 NAME = "run-benchmark"
 """What the keys of its artifacts begin with; the suite and the model follow."""
-COLOURS = ("#475569", "#cbd5e1", "#2563eb", "#d97706", "#059669", "#9333ea")
+COLOURS = ("#8291a7", "#8291a7", "#2563eb", "#d97706", "#059669", "#9333ea")
 """Of a plot's text, grid and lines, on the pages' light and dark grounds alike."""
 COLUMNS = (
     ("ttft", "p50"), ("ttft", "p95"), ("itl", "p50"), ("itl", "p95"), ("e2e", "p50"),
@@ -107,7 +107,7 @@ def plot(home: Path, run: RunRecord) -> bytes:
                 found = Distribution(
                     cell.benchmark, cell.label, "ttft", "ms", quantiles, edges=(), counts=()
                 )
-                lines.append((f"{cell.benchmark} {cell.label}", found))
+                lines.append((f"{cell.benchmark} {cell.label.rpartition('=')[2]}", found))
     if not lines:
         return b""
     drawn = plots.percentiles(lines).svg

@@ -36,7 +36,7 @@ from slipstream.storage.maintenance.model import (
     Settings,
     counted,
 )
-from slipstream.tasks import subscribers
+from slipstream.tasks.maintenance import steps_of
 
 STEP_SECONDS = 3600
 TAG = "slipstream-maintain"
@@ -74,8 +74,8 @@ class MaintainParameters(BaseModel):
     persist_result=False,
 )
 async def perform(name: str, level: Level, settings: Settings) -> Outcome:
-    """Do a step of the stores' maintenance."""
-    return await asyncio.to_thread(steps.LEVELS[level][name], settings)
+    """Do a step."""
+    return await asyncio.to_thread(steps_of(level)[name], settings)
 
 
 @task(
@@ -125,14 +125,14 @@ async def maintain(parameters: MaintainParameters) -> list[dict[str, object]]:
     config = load().config
     settings = Settings(paths.home(), config, parameters.dry_run, parameters.scrub_seconds)
     done = []
-    for name in steps.LEVELS[parameters.level]:
+    for name in steps_of(parameters.level):
         done.append(await _tried(name, perform(name, parameters.level, settings)))
-    done.append(await _tried(subscribers.STEP, asyncio.to_thread(subscribers.maintain, settings)))
     if parameters.level == "full":
         work = remove_flow_runs(config.retention.days, parameters.dry_run)
         done.append(await _tried(FLOW_RUNS, work))
     if not parameters.dry_run:
-        done = await asyncio.to_thread(steps.record, settings, parameters.level, done)
+        problem = await asyncio.to_thread(steps.record, settings, parameters.level, done)
+        done += [problem] if problem else []
     rows = [_row(each) for each in done]
     would = " Nothing was removed: this was a dry run." if parameters.dry_run else ""
     await artifacts.table(

@@ -10,6 +10,7 @@ from slipstream.storage import paths
 from slipstream.storage.maintenance.model import Outcome, Settings, counted
 
 BACKUPS = "backups"
+REPORTS = "reports"
 BACKUP_DAYS = 30
 """After a migration that turned out wrong; the newest copy stays whatever its age."""
 DAMAGED_DAYS = 7
@@ -36,6 +37,9 @@ def _found(settings: Settings) -> Iterator[Path]:
     home = settings.home
     copies = sorted((home / BACKUPS).glob("*.db"), key=_changed)
     yield from (path for path in copies[:-1] if _older(path, BACKUP_DAYS))
+    # A report is about runs, and is kept as long as they are.
+    reports = (home / REPORTS).glob("*")
+    yield from (path for path in reports if _older(path, settings.config.bench.keep_days))
     damaged = (home / paths.CACHE).glob("damaged-*")
     yield from (path for path in damaged if _older(path, DAMAGED_DAYS))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TypeAlias
 
-from slipstream.storage import audit, bench, database, results
+from slipstream.storage import audit, bench, bench_comparisons, database, results
 from slipstream.storage.cache import open_cache, upkeep
 from slipstream.storage.errors import SlipError
 from slipstream.storage.maintenance import scrub
@@ -60,10 +60,11 @@ def benchmarks(settings: Settings) -> Outcome:
     with closing(results.connect(settings.home)) as connection:
         runs = bench.prune(connection, days, dry_run=dry_run)
         before = time.time_ns() - days * bench.DAY_NS
-        old = "FROM bench_comparisons WHERE created_ns < ?"
-        (compared,) = connection.execute(f"SELECT count(*) {old}", (before,)).fetchone()
+        (compared,) = connection.execute(
+            "SELECT count(*) FROM bench_comparisons WHERE created_ns < ?", (before,)
+        ).fetchone()
         if not dry_run:
-            connection.execute(f"DELETE {old}", (before,))
+            bench_comparisons.prune(connection, before)
     note = f"{counted(len(runs), 'run')}, {counted(compared, 'comparison')}"
     return Outcome(len(runs) + compared, 0, note)
 
@@ -116,12 +117,6 @@ FULL: dict[str, Step] = {
 LEVELS: dict[Level, dict[str, Step]] = {"light": LIGHT, "full": FULL}
 
 
-def perform(level: Level, settings: Settings) -> Iterator[Done]:
-    """Do the steps of a level one after the other; one that fails does not stop the others."""
-    for name, step in LEVELS[level].items():
-        yield attempt(name, step, settings)
-
-
 def attempt(name: str, step: Step, settings: Settings) -> Done:
     """Do a step."""
     try:
@@ -139,11 +134,11 @@ def reason(error: Exception) -> str:
     return f"{str(error) or type(error).__name__}."
 
 
-def record(settings: Settings, level: Level, done: Sequence[Done]) -> list[Done]:
+def record(settings: Settings, level: Level, done: Sequence[Done]) -> Done | None:
     """Write into the audit log what a maintenance removed and found.
 
     Returns:
-        What was done, with the failure of this one where there was one.
+        That it could not be written; None: it is.
     """
     outcomes = {d.step: d.outcome or Outcome(problem=d.error) for d in done}
     detail = {
@@ -155,8 +150,8 @@ def record(settings: Settings, level: Level, done: Sequence[Done]) -> list[Done]
         with closing(database.connect(settings.home)) as connection:
             audit.record(connection, ACTION, level, freed, detail)
     except (SlipError, sqlite3.Error) as error:
-        return [*done, Done("audit log", None, reason(error))]
-    return list(done)
+        return Done("audit log", None, reason(error))
+    return None
 
 
 class _Undone(Exception):

@@ -30,7 +30,8 @@ DAY_NS = 86_400 * 10**9
 def done(settings: Settings, level: Level = "full") -> dict[str, Outcome]:
     """Of each step what it did; none may fail."""
     found = {}
-    for each in steps.perform(level, settings):
+    for name, step in steps.LEVELS[level].items():
+        each = steps.attempt(name, step, settings)
         assert each.outcome is not None, each
         found[each.step] = each.outcome
     return found
@@ -87,7 +88,7 @@ def test_the_cache_shrinks_to_limits_that_were_lowered(home: Path) -> None:
         assert 0 < cache.count() <= 100
 
 
-def test_old_copies_and_damaged_caches_go_and_the_newest_copy_stays(home: Path) -> None:
+def test_old_copies_reports_and_damaged_caches_go_and_the_newest_copy_stays(home: Path) -> None:
     old = time.time() - 40 * 86_400
     (home / "backups").mkdir(parents=True)
     (home / "cache").mkdir()
@@ -96,8 +97,13 @@ def test_old_copies_and_damaged_caches_go_and_the_newest_copy_stays(home: Path) 
         (home / name).write_bytes(b"12345")
         os.utime(home / name, (old, old + number))
     os.utime(home / "cache/damaged-2.db")
+    (home / "reports").mkdir()
+    for name, days in (("a.html", 91), ("b.html", 89)):
+        (home / "reports" / name).write_bytes(b"12345")
+        os.utime(home / "reports" / name, (time.time() - days * 86_400,) * 2)
     did = done(Settings(home))["left-over files"]
-    assert (did.removed, did.freed) == (2, 10)
+    assert (did.removed, did.freed) == (3, 15)
+    assert [path.name for path in (home / "reports").iterdir()] == ["b.html"]
     assert (home / "backups/b.db").exists()
     assert (home / "cache/damaged-2.db").exists()
 
@@ -149,7 +155,7 @@ def test_a_damaged_database_fails_its_steps_alone(home: Path) -> None:
         )
     assert "rows of captures" in done(Settings(home))["database"].problem
     (home / "outputs.db").write_bytes(b"this is no database" * 100)
-    found = list(steps.perform("full", Settings(home)))
+    found = [steps.attempt(name, step, Settings(home)) for name, step in steps.FULL.items()]
     failed = {each.step for each in found if each.error}
     assert failed == {"logs", "benchmarks", "telemetry", "scrub of logs", "database"}
     assert all("it is damaged" in each.trouble for each in found if each.error)
@@ -196,7 +202,8 @@ def test_a_kill_at_any_moment_leaves_stores_that_the_next_run_finishes(
         "from slipstream.storage.maintenance import steps\n"
         "from slipstream.storage.maintenance.model import Settings\n"
         "print('begun', flush=True)\n"
-        "for done in steps.perform('full', Settings(Path(sys.argv[1]))): print(done, flush=True)\n"
+        "for name, step in steps.FULL.items():\n"
+        "    print(steps.attempt(name, step, Settings(Path(sys.argv[1]))), flush=True)\n"
     )
     for lines in (1, 2):  # killed in the first step, and in one of the next
         with subprocess.Popen(
