@@ -82,7 +82,7 @@ DESCRIPTIONS = {
     "server": "Prefect's server, as `slip up` starts it.",
     "server.host": "The address that it listens on. It asks nobody who they are: anything but "
     "loopback opens it to the network, which the mode `air-gapped` refuses.",
-    "server.port": "The port of its API and pages.",
+    "server.port": "The port of its API and pages; 0: a free one.",
     "schedules": "What `slip up` runs by itself. `when` is `0 3 * * *` (cron), `every 30 minutes` "
     "or `off`; `parameters` are those of the flow.",
     "schedules.timezone": "Of cron expressions, such as `Europe/Berlin`; empty: this machine's.",

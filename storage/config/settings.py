@@ -209,7 +209,7 @@ BOUNDS: dict[str, tuple[Number, Number]] = {
     "telemetry.hour_days": (1, 36_500),
     "telemetry.day_days": (1, 36_500),
     "bench.keep_days": (1, 36_500),
-    "server.port": (1, 65_535),
+    "server.port": (0, 65_535),
     "bench.threshold_percent": (0.1, 1000.0),
 }
 
