@@ -228,3 +228,15 @@ def test_a_prompt_that_cannot_hold_the_tools_is_pointed_out(
 ) -> None:
     row = asked.judged(sample(**counted), said(text="Which file?"))
     assert (measure.UNSEEN in row.reason) is unseen
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"path": ' + "[" * 100_000, '{"path": ' + "[" * 200 + "]" * 200 + "}", '{"path": NaN}', "5",
+     '{"path": "\\ud800"}', '{"path": 1e999}', "9" * 5000],
+    ids=["deep", "nested", "not a number", "a number", "half a pair", "too large", "long"],
+)  # fmt: skip
+def test_whatever_a_model_sends_can_be_judged_and_kept(asked: Asked, arguments: str) -> None:
+    row = asked.judged(sample(), Answer(calls=(ToolCall("read", arguments),)))
+    assert row.layer in ("json", "schema", "value")
+    assert len(json.loads(row.actual)) == 1
