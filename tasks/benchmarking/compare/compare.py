@@ -70,6 +70,8 @@ def compare(
     known = _baseline(connection, before, after)
     held = [evidence.hold(connection, before.runs, side.runs, known) for side in after]
     for side, of in zip(after, held, strict=True):
+        if both := set(before.side.runs) & set(side.side.runs):
+            warnings.append(f"{', '.join(sorted(both))} stands on both sides.")
         if not any(h.pair.base and h.pair.candidate for h in of):
             warnings.append(
                 f"{base.name} and {side.side.name} have no metric in common: they ran other "
@@ -90,7 +92,7 @@ def compare(
         candidates=compared,
         policy=policy,
         warnings=tuple(warnings),
-        recommendation=_recommendation(compared, before),
+        recommendation=_recommendation(compared),
     )
 
 
@@ -246,7 +248,7 @@ def _times(runs: Sequence[Run]) -> Times:
     return {key: np.concatenate(values) for key, values in found.items()}
 
 
-def _recommendation(compared: Sequence[Compared], base: _Loaded) -> str:
+def _recommendation(compared: Sequence[Compared]) -> str:
     changes = [change for candidate in compared for change in candidate.changes]
     by = {o: [c for c in changes if c.outcome is o] for o in Outcome}
     if worse := by[Outcome.REGRESSION]:

@@ -24,8 +24,8 @@ TESTED: dict[str, tuple[str, ...]] = {
 }
 """What is tested, by metric: one figure of each independent kind, and the tails of requests.
 Others follow from them (`e2e` is `ttft` and as often `tpot` as there are tokens), and each further
-test makes all of them weaker. A metric that is neither here nor in
-`SHOWN` is a user's own, and tested as well."""
+test makes all of them weaker. A metric that is neither here nor in `SHOWN` is a user's own, and
+tested as well."""
 SHOWN = frozenset(
     "ttft_reasoning ttft_content ttft_tool_call itl e2e ttft_scheduled e2e_scheduled dispatch_lag"
     " loop_lag requests total_tokens goodput goodput_share client_memory prompt_tokens"

@@ -209,7 +209,7 @@ def of_counts(
     """
     from slipstream.tasks.benchmarking import statistics
 
-    effect = max(1.0, _design_effect([base, candidate]))
+    effect = max(1.0, design_effect([base, candidate]))
     before, after = _share(base), _share(candidate)
     of, of_then = (max(1, round(_count(side) / effect)) for side in (base, candidate))
     yes, yes_then = round(before * of), round(after * of_then)
@@ -244,7 +244,7 @@ def _share(side: Sequence[tuple[float, int]]) -> float:
     return math.fsum(share * count for share, count in side) / _count(side)
 
 
-def _design_effect(sides: Sequence[Sequence[tuple[float, int]]]) -> float:
+def design_effect(sides: Sequence[Sequence[tuple[float, int]]]) -> float:
     """How much more the shares of runs vary than chance has it."""
     squares, freedom = 0.0, 0
     for side in sides:

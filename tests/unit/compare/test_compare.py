@@ -174,6 +174,24 @@ def test_fewer_right_tool_calls_are_a_regression_in_points(connection: Connectio
     assert found.method == "McNemar's exact test of 100 cases"
 
 
+def test_one_run_in_which_nothing_was_right_is_no_worse_model(connection: Connection) -> None:
+    right = [number % 10 < 9 for number in range(100)]
+    for place in range(5):
+        made.judged(connection, f"aaaaaaaaaaa{place}", right, series=A)
+        broken = right if place else [False] * 100
+        made.judged(connection, f"bbbbbbbbbbb{place}", broken, series=B)
+    comparison = between(connection, f"series:{A}", f"series:{B}")
+    assert not said(comparison, *WORSE)
+    (found,) = said(comparison, Outcome.CANNOT_TELL).values()
+    assert found.note == "Runs of a side differ much."
+
+
+def test_a_run_on_both_sides_is_said(connection: Connection) -> None:
+    series(connection, "a", 3)
+    comparison = between(connection, f"series:{A}", "aaaaaaaaaaa1")
+    assert "aaaaaaaaaaa1 stands on both sides." in comparison.warnings
+
+
 def test_errors_are_a_regression_when_they_are_spread_over_runs(connection: Connection) -> None:
     series(connection, "a")
     series(connection, "b", failed=8)
