@@ -46,8 +46,8 @@ def maintain(
     level: Level = "full" if full else "light"
     settings = Settings(paths.home(), loaded.config, dry_run)
     done = [_told(steps.attempt(*step, settings)) for step in steps_of(level).items()]
-    if not dry_run and (problem := steps.record(settings, level, done)):
-        done.append(_told(problem))
+    if not dry_run and (unwritten := steps.record(settings, level, done)):
+        done.append(_told(unwritten))
     status = 1 if any(each.trouble for each in done) else 0
     if as_json:
         told = [
