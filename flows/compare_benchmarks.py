@@ -27,7 +27,7 @@ from slipstream.storage.config.load import load
 from slipstream.tasks.benchmarking import against
 from slipstream.tasks.benchmarking.compare.model import Comparison, Outcome, Policy, Trend
 from slipstream.tasks.benchmarking.compare.sides import side
-from slipstream.tasks.benchmarking.reports import files, markdown
+from slipstream.tasks.benchmarking.reports import files, markdown, view
 from slipstream.tasks.benchmarking.reports.forms import Form
 
 EVENT = "slipstream.regression-detected"
@@ -166,9 +166,30 @@ def told(made: Comparison, written: Sequence[Path], fail_on: str) -> dict[str, A
     }
 
 
+def rows(made: Comparison) -> list[dict[str, Any]]:
+    """A row for each metric that was tested."""
+    return [
+        {
+            "candidate": candidate.side.name,
+            "benchmark": change.benchmark,
+            "load": change.label,
+            "metric": f"{change.metric} {change.statistic}",
+            "base": view.figure(change.base, change.unit),
+            "now": view.figure(change.candidate, change.unit),
+            "change": view.difference(change),
+            "outcome": str(change.outcome),
+            "severity": str(change.severity),
+        }
+        for candidate in made.candidates
+        for change in candidate.changes
+        if change.primary
+    ]
+
+
 async def show(made: Comparison, written: Sequence[Path], found: dict[str, Any]) -> None:
     """Put the report where Prefect's pages show it, and tell automations of a regression."""
     name = artifacts.key("compare-benchmarks", made.base.suite, made.base.model)
+    await artifacts.table(f"{name}-table", rows(made), found["sentence"])
     await artifacts.report(name, markdown.render(made), found["sentence"])
     for path in written:
         await artifacts.link(
