@@ -6,6 +6,7 @@
     logs/        frames of the outputs that are too large for the database
     cache/       what can be computed again: deleting it is always safe
     program/     Slipstream's own log
+    reports/     reports of comparisons that flows made
 """
 
 from __future__ import annotations
