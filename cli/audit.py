@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from slipstream.cli import output
-from slipstream.storage import audit, database, paths
+from slipstream.storage import audit, database, paths, results
+from slipstream.storage.config.load import load
 
 
 def register(root: typer.Typer) -> None:
@@ -28,8 +29,13 @@ def listed(
     slip audit
     slip audit --action prune --json
     """
-    with closing(database.connect(paths.home())) as connection:
+    home = paths.home()
+    with closing(database.connect(home)) as connection:
         entries = audit.entries(connection, limit, action)
+    if load().config.storage.database_url:
+        with results.opened(home) as shared:
+            entries += audit.entries(shared, limit, action)
+        entries = sorted(entries, key=lambda entry: -entry.at_ns)[:limit]
     if as_json:
         listed = [entry._asdict() | {"at": _utc(entry.at_ns)} for entry in entries]
         output.print_json({"version": 1, "entries": listed})

@@ -268,6 +268,7 @@ def _state(reason: str) -> str:
         ("password", "28P01"),
         ("pg_hba.conf", "28000"),
         ("authentication failed", "28000"),
+        ("role", "28000"),
         ("does not exist", "3D000"),
         ("too many", "53300"),
     ):

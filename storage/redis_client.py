@@ -87,6 +87,7 @@ def where(url: str) -> str:
 
 def unusable(error: Exception) -> StorageError:
     """The sentence for a server that failed."""
+    connect.cache_clear()  # its name may lead elsewhere the next time
     url = load().config.storage.redis_url
     reason = str(error).partition("\n")[0] or type(error).__name__
     if password := _parsed(url).get("password") if url else None:

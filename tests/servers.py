@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -71,7 +72,7 @@ def postgres_server() -> Iterator[str]:
         password.chmod(0o644)
         options = f"-U slip -A scram-sha-256 -E UTF8 --locale=C --no-sync --pwfile={password}"
         command = [initdb, "-D", str(data), *options.split()]
-        subprocess.run(command, check=True, capture_output=True, **who)
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, **who)
         with _started(lambda port: _postgres(program, data, folder, port, who)) as port:
             yield f"postgresql://slip:{PASSWORD}@127.0.0.1:{port}/postgres"
 
@@ -135,7 +136,7 @@ def _started(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+    process.send_signal(signal.SIGINT)  # PostgreSQL would wait for its clients at a SIGTERM
     try:
         process.wait(WAIT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -171,5 +172,6 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
 @contextmanager
 def _folder() -> Iterator[Path]:
     """A folder that another user can be given: pytest's own stand below one that is private."""
-    with tempfile.TemporaryDirectory(prefix="slip-server-", ignore_cleanup_errors=True) as folder:
+    place = "/tmp" if os.name == "posix" else None
+    with tempfile.TemporaryDirectory("", "slip-", place, ignore_cleanup_errors=True) as folder:
         yield Path(folder)

@@ -319,6 +319,9 @@ def test_the_commands_use_what_the_configuration_names(
     assert [run["id"] for run in told] == [RUN.id]
     with closing(database.connect(home)) as local:
         assert bench.runs(local) == []
+        audit.record(local, "prune", "logs")
+    entries = json.loads(slip("audit", "--json").stdout)["entries"]
+    assert [entry["action"] for entry in entries] == ["prune", "bench run"]
     checks = {c["name"]: c for c in json.loads(slip("doctor", "--json").stdout)["checks"]}
     assert checks["results"]["result"] == "ok"
     assert "1 runs" in checks["results"]["found"]
