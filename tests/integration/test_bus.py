@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from slipstream.cli.main import main
 from slipstream.storage import bench, database, events, postgres, redis_client
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
 from slipstream.storage.bus import counters, relay, streams
-from slipstream.storage.bus.model import BenchmarkComplete
+from slipstream.storage.bus.model import BenchmarkComplete, CacheHit
 from slipstream.storage.errors import SlipError, StorageError
 from slipstream.storage.maintenance.model import Settings
 from slipstream.storage.outputs import OutputStore
@@ -30,7 +31,6 @@ from slipstream.storage.summaries import newest
 from slipstream.tasks import subscribers
 from slipstream.tasks.subscribers import Pumped, pump
 from tests import servers
-from tests.conftest import Slip
 
 WAIT = 60  # seconds; a busy machine
 URL = "SLIPSTREAM_STORAGE_REDIS_URL"
@@ -423,30 +423,30 @@ def test_events_of_results_in_postgres_are_relayed_by_one_host_at_a_time(
 
 
 def test_the_commands_show_what_was_published_and_relay_it(
-    redis_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, slip: Slip
+    redis_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def said(*arguments: str) -> str:
+        assert main(["events", *arguments]) == 0
+        return capsys.readouterr().out
+
     publish(home, "r0", "r1")
-    told = json.loads(slip("events", "ls", "--json").stdout)
-    by_name = {kind["name"]: kind for kind in told["events"]}
+    by_name = {kind["name"]: kind for kind in json.loads(said("ls", "--json"))["events"]}
     assert by_name[NAME] == {"name": NAME, "waiting": 2, "streamed": None}
-    shown = slip("events", "tail", "-n", "1").stdout
-    assert "BenchmarkComplete" in shown
-    assert "run=r1" in shown
+    assert re.search(r"BenchmarkComplete  run=r1 .*\n$", said("tail", "-n", "1"))
     monkeypatch.setenv(URL, redis_url)
-    assert slip("events", "relay").stdout == "2 events sent, 2 handled, 0 failed\n"
-    assert json.loads(slip("events", "relay", "--json").stdout)["sent"] == 0
-    assert f"{NAME}\t0\t2\n" in slip("events", "ls").stdout
-    lines = slip("events", "tail", "--json", "--name", NAME).stdout.splitlines()
+    assert said("relay") == "2 events sent, 2 handled, 0 failed\n"
+    assert json.loads(said("relay", "--json"))["sent"] == 0
+    hit = CacheHit(event="e", at_ns=1, origin="o", count=1, size=0, total=7, total_size=0)
+    counters.keep(redis_client.client(home), hit)
+    shown = said("ls")
+    assert f"{NAME}\t0\t2\n" in shown
+    assert "o\tCacheHit\t7\t" in shown
+    lines = said("tail", "--json", "--name", NAME).splitlines()
     assert [json.loads(line)["run"] for line in lines] == ["r0", "r1"]
-    (check,) = [
-        check
-        for check in json.loads(slip("doctor", "--json").stdout)["checks"]
-        if check["name"] == "Redis"
-    ]
-    assert (check["result"], check["mend"][:22]) == ("warning", "set appendonly to yes:")
-    wrong = slip("events", "tail", "--name", "BenchmarkDone")
-    assert wrong.returncode == 2
-    assert "did you mean BenchmarkComplete" in wrong.stderr
+    check = doctor.examine("Redis", doctor.CHECKS["Redis"])
+    assert (check.result, check.mend[:22]) == ("warning", "set appendonly to yes:")
+    assert main(["events", "tail", "--name", "BenchmarkDone"]) == 2
+    assert "did you mean BenchmarkComplete" in capsys.readouterr().err
 
 
 def test_without_an_answer_of_redis_the_commands_say_so(

@@ -21,12 +21,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from slipstream.cli import doctor
+from slipstream.cli.main import main
 from slipstream.storage import audit, bench, database, postgres, results
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
 from slipstream.storage.connection import Connection
 from slipstream.storage.errors import NewerSchemaError, SlipError, StorageError, UsageError
 from slipstream.storage.postgres import PostgresError, connect
-from tests.conftest import Slip
 
 WAIT = 60
 URL = "SLIPSTREAM_STORAGE_DATABASE_URL"
@@ -226,7 +227,9 @@ def test_a_server_that_goes_away_is_one_sentence(postgres_url: str) -> None:
         assert not connection.in_transaction
 
 
-def test_a_server_that_takes_no_changes_can_be_read(postgres_url: str) -> None:
+def test_a_server_that_takes_no_changes_can_be_read(
+    postgres_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A copy, for one; changing it is one sentence."""
     with closing(connect(postgres_url, "local-only")) as connection:
         bench.save_run(connection, RUN)
@@ -235,6 +238,8 @@ def test_a_server_that_takes_no_changes_can_be_read(postgres_url: str) -> None:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
     with closing(connect(postgres_url, "local-only")) as read_only:
         assert bench.runs(read_only) == [RUN]
+        monkeypatch.setenv(URL, postgres_url)
+        assert doctor.examine("results", doctor.CHECKS["results"]).result == "failed"
         with pytest.raises(PostgresError, match="name the server that takes changes"):
             bench.save_run(read_only, RUN)
 
@@ -309,28 +314,32 @@ def test_without_its_driver_the_way_to_install_it_is_said(
 
 
 def test_the_commands_use_what_the_configuration_names(
-    postgres_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, slip: Slip
+    postgres_url: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Results are there, and nothing of them here; the doctor looks at both."""
+    """Results are there, and nothing of them here; the audit log and the doctor look at both."""
     monkeypatch.setenv(URL, postgres_url)
     with results.opened(home) as connection:
         bench.save_run(connection, RUN._replace(state="done"))
-    told = json.loads(slip("bench", "results", "--json").stdout)
-    assert [run["id"] for run in told] == [RUN.id]
+    assert main(["bench", "results", "--json"]) == 0
+    assert [run["id"] for run in json.loads(capsys.readouterr().out)] == [RUN.id]
     with closing(database.connect(home)) as local:
         assert bench.runs(local) == []
         audit.record(local, "prune", "logs")
-    entries = json.loads(slip("audit", "--json").stdout)["entries"]
+    assert main(["audit", "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)["entries"]
     assert [entry["action"] for entry in entries] == ["prune", "bench run"]
-    checks = {c["name"]: c for c in json.loads(slip("doctor", "--json").stdout)["checks"]}
-    assert checks["results"]["result"] == "ok"
-    assert "1 runs" in checks["results"]["found"]
-    assert "p%40ss" not in json.dumps(checks)
+    check = doctor.examine("results", doctor.CHECKS["results"])
+    assert check.result == "ok"
+    assert "1 runs" in check.found
+    assert "p%40ss" not in str(check)
     monkeypatch.setenv(URL, postgres_url.replace("/slip_", "/not_slip_"))
-    done = slip("bench", "results")
-    assert done.returncode == 1
-    assert "createdb" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert main(["bench", "results"]) == 1
+    said = capsys.readouterr().err
+    assert "createdb" in said
+    assert said.count("\n") == 1
 
 
 def test_sqlite_needs_nothing_of_it(home: Path) -> None:
