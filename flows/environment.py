@@ -66,7 +66,7 @@ def for_children(home: Path, api_url: str) -> dict[str, str]:
 
 
 def _pages(home: Path) -> dict[str, str]:
-    """Where Prefect puts its pages: beside its code, else, where that is not ours, with the data."""
+    """Where Prefect puts its pages: beside its code, else, where that is not ours, with ours."""
     from importlib.util import find_spec
 
     found = find_spec("prefect")

@@ -143,10 +143,10 @@ def running(folder: Path) -> Iterator[Up]:
     theirs = {"PREFECT_PROFILES_PATH": str(own), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
     before = own.read_bytes()
     up = made(folder, theirs)
-    done = up.slip("up")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == up.info.url
     try:
+        done = up.slip("up")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == up.info.url
         yield up
     finally:
         assert up.slip("down", "--cancel").returncode == 0
