@@ -105,31 +105,35 @@ class Forked:
 
 
 class Spawned:
-    """New processes: slower, and possible everywhere."""
+    """New processes: slower, and possible everywhere.
+
+    Attributes:
+        running: By flow run.
+    """
 
     def __init__(self) -> None:
-        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self.running: dict[str, asyncio.subprocess.Process] = {}
 
     async def run(self, identity: str, flow: str, data: str) -> int:
         """See `Processes`."""
         command = [sys.executable, "-m", "slipstream.flows.execute", flow]
         process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
-        self._processes[identity] = process
+        self.running[identity] = process
         try:
             await process.communicate(data.encode())
         finally:
-            del self._processes[identity]
+            del self.running[identity]
         assert process.returncode is not None
         return process.returncode
 
     def stop(self, identity: str) -> None:
         """See `Processes`."""
-        if process := self._processes.get(identity):
+        if process := self.running.get(identity):
             process.terminate()
 
     def kill(self, identity: str) -> None:
         """See `Processes`."""
-        if process := self._processes.get(identity):
+        if process := self.running.get(identity):
             process.kill()
 
 

@@ -70,6 +70,7 @@ class Runner:
         self._children = children
         self._config = DEFAULTS
         self._problems: tuple[str, ...] = ()
+        self._trouble = ""
         self._flows: dict[UUID, str] = {}  # deployment → its flow
         self._waiting: dict[UUID, asyncio.Task[None]] = {}
         self._running: dict[UUID, asyncio.Task[None]] = {}
@@ -86,13 +87,11 @@ class Runner:
         with self._wakeable():
             self._tell()
             while self._stop is None:
-                try:
-                    if (config := load().config) != self._config:
-                        await self._register(config)
-                        self._tell()
-                    await self._look()
-                except Exception as error:  # the server is away for a moment, or for longer
-                    logs.warning("runner.look_failed", error=f"{type(error).__name__}: {error}")
+                for work in (self._follow, self._look):
+                    try:
+                        await work()
+                    except Exception as error:  # the server is away, or a setting cannot be used
+                        self._log(work.__name__, f"{type(error).__name__}: {error}")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
                 self._woken.clear()
@@ -107,6 +106,18 @@ class Runner:
         made = deployments.all_deployments(config)
         self._flows = await deployments.register(self._client, made.all)
         self._problems, self._config = made.problems, config
+
+    async def _follow(self) -> None:
+        """Follow a change of the settings."""
+        if (config := load().config) != self._config:
+            await self._register(config)
+            self._tell()
+
+    def _log(self, what: str, trouble: str) -> None:
+        """Log what may come again every two seconds, once."""
+        if trouble != self._trouble:
+            logs.warning("runner.trouble", what=what, error=trouble)
+        self._trouble = trouble
 
     def _tell(self) -> None:
         """Tell the supervisor that this serves, and what is wrong."""
