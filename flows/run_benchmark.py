@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
@@ -212,7 +212,8 @@ async def held(home: Path, run: RunRecord) -> dict[str, Any] | None:
         return None
     asked = {"base": bench_names.BASELINE, "candidates": [candidate.name]}
     parameters = CompareParameters.model_validate(asked)
-    state = await compare_benchmarks(parameters, return_state=True)
+    with tags(*flow_run.tags):  # it is found with them on the pages, as this run is
+        state = await compare_benchmarks(parameters, return_state=True)
     if not state.is_completed():
         get_run_logger().warning(f"It was not compared with its baseline: {state.message}")
         return None

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Literal
 
 from prefect import flow, task
+from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
 from slipstream.flows.retries import BACKOFF, JITTER, RETRIES, may_pass
@@ -33,6 +34,15 @@ class SummarizeParameters(BaseModel):
     type: str = Field("", description="Type of output; empty: told by the content.")
     profile: Literal["summary", "cli", "llm"] = Field("summary", description="How long.")
     max_bytes: int | None = Field(None, ge=1024, le=1048576, description="Bytes of one summary.")
+
+
+def run_name() -> str:
+    """Names a run by what it summarises."""
+    parameters = flow_run.parameters["parameters"]
+    if not isinstance(parameters, SummarizeParameters):
+        parameters = SummarizeParameters.model_validate(parameters)
+    first, *more = parameters.paths
+    return f"summarize {first}" + (f" and {len(more)} more" if more else "")
 
 
 @task(
@@ -77,7 +87,7 @@ async def summarize_log(
     )
 
 
-@flow(name="summarize-output", flow_run_name="summarize {parameters.paths}", persist_result=False)
+@flow(name="summarize-output", flow_run_name=run_name, persist_result=False)
 async def summarize_output(parameters: SummarizeParameters) -> list[dict[str, Any]]:
     """Summarise every log that the paths name; one that fails does not stop the others.
 

@@ -200,7 +200,7 @@ def test_a_run_is_started_at_once_and_in_a_process_of_its_own(running: Up, tmp_p
     log.write_text("error: no rule to make target\n")
     runner = running.info.runner_pid
     run = running.start("summarize-output", {"paths": [str(log)]})
-    assert running.reaches(run, "Completed")["name"] == f"summarize ['{log}']"
+    assert running.reaches(run, "Completed")["name"] == f"summarize {log}"
     bad = running.start("summarize-output", {"paths": [str(tmp_path / "none.log")]})
     assert "none.log" in running.reaches(bad, "Failed")["state"]["message"]
     assert running.info.runner_pid == runner
