@@ -1,7 +1,7 @@
-"""A team's set-up as docs/team.md has it, on one machine: what it names, and nothing in its place.
+"""A team's set-up as docs/team.md has it, on one machine.
 
-PostgreSQL behind Prefect and behind the results, Redis, Prefect's server, and two workers that share
-a queue. What else a host has of its own each worker has too: data folder, Prefect's home, and the
+PostgreSQL behind Prefect and behind the results, Redis, Prefect's server, and two workers that
+share a queue. What a host has of its own each worker has too: data folder, Prefect's home, and the
 lock for benchmarks; so that only what holds between hosts keeps two benchmarks apart.
 """
 
@@ -234,7 +234,7 @@ def test_two_workers_share_a_queue_and_measure_one_at_a_time(team: Team) -> None
         for name, host in team.workers.items():
             worker = f"prefect worker start --pool {POOL} --name {name} --limit 1"
             stack.enter_context(host.runs("worker", *worker.split()))
-        # The first waits for its turn to measure, the second for the first, and the third for nobody.
+        # One waits for its turn to measure, one for that, and the third for nobody.
         team.api("v2/concurrency_limits/increment", held)
         asked = QUICK | {"base_url": model.base_url}
         runs = [team.start("run-benchmark", asked) for _ in range(2)]
@@ -257,8 +257,8 @@ def test_events_leave_by_redis(team: Team) -> None:
     runs = {run["id"] for run in team.bench()}
     team.desk.run("slipstream.cli", "events", "relay")
     with closing(redis.Redis.from_url(team.redis_url, decode_responses=True)) as client:
-        told = client.xrange("slipstream:events:BenchmarkComplete")
-    assert {json.loads(fields["payload"])["run"] for _, fields in told} == runs  # type: ignore[union-attr]
+        told: Any = client.xrange("slipstream:events:BenchmarkComplete")
+    assert {json.loads(fields["payload"])["run"] for _, fields in told} == runs
     reports = {path.stem for path in (team.desk.home / "reports").glob("run-*.json")}
     assert reports == {f"run-{run}" for run in runs}
 
