@@ -1,7 +1,8 @@
-"""`--reuse` of the flow `run-benchmark`: what stands for what, by the rules and by the flow."""
+"""What benchmarks as flows have besides: `reuse`, turns over all hosts, artifacts."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,57 @@ def test_another_suite_or_address_makes_another_run() -> None:
         )
     }
     assert len(found) == 3
+
+
+def test_one_benchmark_at_a_time_measures_on_a_server_of_our_own(
+    prefect_server: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one waits; a limit that somebody has set stays."""
+    from slipstream.flows import limits, server
+
+    monkeypatch.setattr(server, "is_ours", lambda *_: True)
+    order: list[str] = []
+
+    async def second() -> None:
+        async with limits.one_benchmark():
+            order.append("second")
+
+    async def work() -> None:
+        async with limits.one_benchmark():
+            waiting = asyncio.create_task(second())
+            await asyncio.sleep(1)
+            order.append("first")
+        await waiting
+
+    asyncio.run(work())
+    assert order == ["first", "second"]
+
+
+def test_an_artifact_that_cannot_be_kept_fails_no_flow(prefect_server: str, home: Path) -> None:
+    """Nor does one that is too large; links to files and texts that are long are kept."""
+    from prefect import flow, get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    from slipstream.flows import artifacts
+
+    @flow
+    async def work() -> None:
+        await artifacts.table("Not A Key", [{"a": 1}], "")
+        await artifacts.image("large", b"x" * (artifacts.MAX_IMAGE + 1), "")
+        await artifacts.table("long", [{"a": number} for number in range(1200)], "Rows.")
+        await artifacts.report("text", "x" * (artifacts.MAX_TEXT + 1), "")
+        await artifacts.link("link", Path("a b.html"), "report", "")
+        await artifacts.image("image", b"\x89PNG", "")
+
+    asyncio.run(work())
+    names = ["Not A Key", "large", "long", "text", "link", "image"]
+    only = ArtifactFilter(key=ArtifactFilterKey(any_=names))
+    with get_client(sync_client=True) as client:
+        kept = {artifact.key: artifact for artifact in client.read_artifacts(artifact_filter=only)}
+    assert set(kept) == {"long", "text", "link", "image"}
+    assert kept["long"].description == "Rows. The first 1,000 of 1,200 rows."
+    assert str(kept["link"].data).startswith("[report](file:///")
+    assert kept["image"].data == "data:image/png;base64,iVBORw=="
 
 
 def test_a_run_is_served_again_until_something_changes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipstream.flows import artifacts
@@ -23,6 +23,7 @@ def test_a_key_is_made_of_words_that_prefect_takes(parts: tuple[str, ...], key: 
     assert artifacts.key(*parts) == key
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(), min_size=1, max_size=4))
 def test_any_parts_make_a_key_that_prefect_takes(parts: list[str]) -> None:
     """In front of them stands a name of ours, so that a key is never empty."""
