@@ -280,19 +280,23 @@ def _which(run: FlowRun) -> str:
 
 
 async def _serve(home: Path, line: socket.socket | None) -> None:
+    runner: Runner | None = None
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        for text in sys.stdin:
+            word, _, seconds = text.partition(" ")
+            if word != "stop":
+                continue
+            if runner is None:
+                break
+            loop.call_soon_threadsafe(runner.stop, float(seconds))
+        os._exit(1)  # the supervisor is dead; the template sees that we are, and ends what runs
+
+    threading.Thread(target=listen, daemon=True).start()
     await _server_is_up()
     async with get_client() as client, processes.opened(line) as children:
         runner = Runner(home, client, children)
-        loop = asyncio.get_running_loop()
-
-        def listen() -> None:
-            for text in sys.stdin:
-                word, _, seconds = text.partition(" ")
-                if word == "stop":
-                    loop.call_soon_threadsafe(runner.stop, float(seconds))
-            os._exit(1)  # the supervisor is dead; the template sees that we are, and ends what runs
-
-        threading.Thread(target=listen, daemon=True).start()
         never = threading.Event()
         threading.Thread(target=subscribers.follow, args=(home, never), daemon=True).start()
         await runner.serve()
