@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Literal
 
 from prefect import flow, task
+from prefect.events import emit_event
 from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
@@ -23,6 +24,8 @@ AT_ONCE = 2
 FIND_SECONDS, LOG_SECONDS = 120, 600
 TAG = "slipstream-summarize"
 """`prefect concurrency-limit create slipstream-summarize N` bounds it over all flows."""
+EVENT = "slipstream.output-generated"
+"""For automations of Prefect's."""
 
 
 class SummarizeParameters(BaseModel):
@@ -76,7 +79,7 @@ async def summarize_log(
     path: str, parameters: SummarizeParameters, max_bytes: int | None
 ) -> dict[str, Any]:
     """The summary of one log as data; its text has at most `max_bytes` bytes."""
-    return await asyncio.to_thread(
+    found = await asyncio.to_thread(
         summarise_file,
         path,
         command=parameters.command,
@@ -85,6 +88,10 @@ async def summarize_log(
         profile=parameters.profile,
         max_bytes=max_bytes,
     )
+    about = {"file": path, "type": found["type"], "failed": found["failed"], "log": found["log"]}
+    resource = {"prefect.resource.id": f"slipstream.output.{found['log']['sha256'][:12]}"}
+    emit_event(EVENT, resource=resource, payload=about)
+    return found
 
 
 @flow(name="summarize-output", flow_run_name=run_name, persist_result=False)
