@@ -145,6 +145,13 @@ def test_a_commit_warms_the_index_and_the_exit_status_of_theirs_stays(
     assert mine.read_text() == "#!/bin/sh\nexit 3\n"
 
 
+def test_what_the_hooks_call_indexes_the_repository(
+    folder: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hook", "git", "run", str(folder)]) == 0
+    assert "1 files of" in capsys.readouterr().out
+
+
 def test_of_many_at_once_one_works_and_one_waits(folder: Path, home: Path) -> None:
     begun, go_on = threading.Event(), threading.Event()
     done: list[str] = []
