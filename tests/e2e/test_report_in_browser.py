@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +10,11 @@ import pytest
 
 from slipstream.tasks.benchmarking.reports import html
 from tests import comparisons
+from tests.e2e.browser import PATIENCE, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-PATIENCE = 60_000  # ms
 WIDTHS = (1280, 375)
 # What is wider than the window, and what of the texts in plots is beyond their plot.
 BEYOND = """() => {
@@ -47,16 +43,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as driver:
-        # Without its sandbox: tests may run as root, and the page is our own.
-        started = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE
-        )
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
