@@ -46,6 +46,10 @@ bench: $(VENV)/.installed ## Measure our own speed beside others; takes long
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/harness.py
+	$(BIN)/python benchmarks/comparison.py
+	$(BIN)/python benchmarks/comparison_speed.py
+	$(BIN)/python benchmarks/events.py
+	$(BIN)/python benchmarks/orchestration.py
 
 docs: $(VENV)/.editable ## Write docs/cli.md and docs/configuration.md anew from the code
 	$(BIN)/python docs/generate.py
