@@ -181,6 +181,7 @@ def supervise(home: Path, wanted: Wanted, say: Say) -> None:
     """
     here = server.files(home)
     check_host(wanted.host)
+    os.umask(0o077)  # Prefect's database and pages are for their owner alone, as all of ours is
     with locked(here):
         before = server.read_state(here)
         for left in (here.state, here.stop, here.runner):

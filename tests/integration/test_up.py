@@ -177,8 +177,9 @@ def test_it_is_started_once_and_told(running: Up) -> None:
     assert foreground.returncode == 1
     assert "It is up already" in foreground.stderr
     assert running.info.pid == info.pid
-    for path in (running.home / "up").iterdir():
-        assert path.stat().st_mode & 0o077 == 0, path
+    for folder in ("up", "prefect"):
+        for path in (running.home / folder).rglob("*"):
+            assert path.stat().st_mode & 0o077 == 0, path
     with urllib.request.urlopen(f"{info.url}/") as page:
         assert b"<html" in page.read(4096).lower()
 
