@@ -212,6 +212,9 @@ def _redis(name: str) -> Check:
 
     with closing(database.connect(paths.home())) as connection:
         waiting = sum(events.waiting(connection).values())
+    if load().config.storage.database_url:  # results have an outbox of their own
+        with results.opened(paths.home()) as shared:
+            waiting += sum(events.waiting(shared).values())
     if not (url := load().config.storage.redis_url):
         return Check(name, "ok", f"within each process; {waiting:,} events wait")
     import redis

@@ -168,7 +168,10 @@ def log(identity: str) -> Iterator[Line]:
             for line in found:
                 task = line.task_run_id
                 if task and task not in names:
-                    names[task] = client.read_task_run(task).name
+                    try:
+                        names[task] = client.read_task_run(task).name
+                    except ObjectNotFound:  # the server records task runs later than their lines
+                        names[task] = ""
                 name = names[task] if task else ""
                 yield Line(_ns(line.timestamp), line.level, name, line.message)
             if len(found) < PAGE:
