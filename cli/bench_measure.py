@@ -89,5 +89,5 @@ def _simulated_command() -> tuple[str, tuple[str, ...]]:
     """Where a simulated server answers, and the command that starts it there."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    program = (sys.executable, "-m", "slipstream.cli", "bench", "simulate")
+    program = (sys.executable, "-P", "-m", "slipstream.cli", "bench", "simulate")
     return f"http://127.0.0.1:{port}/v1", (*program, "--port", str(port))

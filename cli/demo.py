@@ -208,7 +208,7 @@ def slip(stage: Stage, *arguments: str) -> str:
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SLIPSTREAM_")}
     done = subprocess.run(
-        [sys.executable, "-m", "slipstream.cli", *arguments],
+        [sys.executable, "-P", "-m", "slipstream.cli", *arguments],
         cwd=stage.project,
         env=environment | {"SLIPSTREAM_HOME": str(stage.home), "XDG_CONFIG_HOME": str(stage.home)},
         stdin=subprocess.DEVNULL,

@@ -116,7 +116,7 @@ class Spawned:
 
     async def run(self, identity: str, flow: str, data: str) -> int:
         """See `Processes`."""
-        command = [sys.executable, "-m", "slipstream.flows.execute", flow]
+        command = [sys.executable, "-P", "-m", "slipstream.flows.execute", flow]
         process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
         self.running[identity] = process
         try:

@@ -67,7 +67,7 @@ class Child:
     """A process that is started again when it crashes."""
 
     def __init__(self, command: list[str], log: Path, variables: dict[str, str]) -> None:
-        self._command = [sys.executable, "-m", *command]
+        self._command = [sys.executable, "-P", "-m", *command]
         self._log = log
         self._variables = variables
         self._wait = FIRST_WAIT
@@ -393,7 +393,15 @@ def begin(home: Path, wanted: Wanted) -> ServerInfo:
         detached = {"creationflags": subprocess.DETACHED_PROCESS}
     with open_log(here.runner_log) as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "slipstream.flows.supervise", wanted.host, str(wanted.port)],
+            # -P: modules of the current folder, which may be anybody's, are not imported
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "slipstream.flows.supervise",
+                wanted.host,
+                f"{wanted.port}",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -64,7 +64,7 @@ def launchd(home: Path, arguments: list[str]) -> str:
 
 
 def _command(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-m", "slipstream.cli", *arguments]
+    return [sys.executable, "-P", "-m", "slipstream.cli", *arguments]
 
 
 def _variables(home: Path) -> dict[str, str]:

@@ -113,6 +113,7 @@ async def start(count: int = 1) -> Clients:
         [
             await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",
                 "-m",
                 MODULE,
                 stdin=asyncio.subprocess.PIPE,

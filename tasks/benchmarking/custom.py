@@ -55,6 +55,7 @@ async def running(
     with tempfile.TemporaryFile() as words:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",
             "-m",
             MODULE,
             stdin=asyncio.subprocess.PIPE,

@@ -177,7 +177,7 @@ def _program() -> list[str]:
     """The command by its path: a graphical git client may have another PATH."""
     beside = Path(sys.executable).with_name("slip")
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("slip")
-    return [found] if found else [sys.executable, "-m", "slipstream.cli"]
+    return [found] if found else [sys.executable, "-P", "-m", "slipstream.cli"]
 
 
 def _with_block(path: Path, text: bytes | None, block: bytes) -> bytes:

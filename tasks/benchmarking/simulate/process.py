@@ -90,7 +90,7 @@ def start(settings: Settings | None = None) -> Simulated:
         SlipError: It did not start.
     """
     checked = parse((settings or Settings())._asdict())
-    command = [sys.executable, "-m", "slipstream.tasks.benchmarking.simulate", "-"]
+    command = [sys.executable, "-P", "-m", "slipstream.tasks.benchmarking.simulate", "-"]
     # Ctrl-C in a terminal is for its client: requests under way must not fail on the way out.
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -22,6 +22,7 @@ from slipstream.flows import environment, processes, server, supervise, units
 from slipstream.flows.server import ServerInfo
 from slipstream.flows.supervise import AlreadyUp, Wanted
 from slipstream.storage.errors import UsageError
+from slipstream.tasks.benchmarking.simulate import process as simulate
 
 PREFECT_ANSWERS = {"/api/health": b"true", "/api/admin/version": b'"2.19.0"'}
 
@@ -164,11 +165,11 @@ def test_a_unit_starts_what_would_be_started_here(
     arguments = ["up", "--foreground", "--port", "1"]
     text = units.systemd(odd, arguments)
     [start] = [line for line in text.splitlines() if line.startswith("ExecStart=")]
-    assert shlex.split(start.partition("=")[2])[1:] == ["-m", "slipstream.cli", *arguments]
+    assert shlex.split(start.partition("=")[2])[1:] == ["-P", "-m", "slipstream.cli", *arguments]
     assert 'a \\"b\\" 50%% $HOME"' in text
     assert 'Environment="SLIPSTREAM_CONFIG=/etc/slip.yaml"' in text
     about = plistlib.loads(units.launchd(odd, arguments).encode())
-    assert about["ProgramArguments"][3:] == arguments
+    assert about["ProgramArguments"][4:] == arguments
     assert about["EnvironmentVariables"]["SLIPSTREAM_HOME"] == str(odd)
 
 
@@ -221,3 +222,18 @@ def test_nothing_is_imported_that_takes_long() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.replace("'", '"')) == []
+
+
+def test_modules_of_the_current_folder_are_not_imported_by_what_is_started(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be anybody's repository, with a `json.py` of its own."""
+    trap, proof = tmp_path / "trap", tmp_path / "proof"
+    trap.mkdir()
+    for name in ("json", "selectors", "slipstream"):
+        (trap / f"{name}.py").write_text(f"open({str(proof)!r}, 'w'); raise SystemExit(1)")
+    monkeypatch.chdir(trap)
+    with pytest.raises(UsageError, match=r"Nothing can listen on 192\.0\.2\.1"):
+        supervise.begin(home, Wanted("192.0.2.1", 9))
+    simulate.start().stop()
+    assert not proof.exists()
