@@ -21,7 +21,7 @@ import pytest
 from slipstream.flows import environment, processes, server, supervise, units
 from slipstream.flows.server import ServerInfo
 from slipstream.flows.supervise import AlreadyUp, Wanted
-from slipstream.storage.errors import UsageError
+from slipstream.storage.errors import SlipError, UsageError
 from slipstream.tasks.benchmarking.simulate import process as simulate
 
 PREFECT_ANSWERS = {"/api/health": b"true", "/api/admin/version": b'"2.19.0"'}
@@ -233,7 +233,7 @@ def test_modules_of_the_current_folder_are_not_imported_by_what_is_started(
     for name in ("json", "selectors", "slipstream"):
         (trap / f"{name}.py").write_text(f"open({str(proof)!r}, 'w'); raise SystemExit(1)")
     monkeypatch.chdir(trap)
-    with pytest.raises(UsageError, match=r"Nothing can listen on 192\.0\.2\.1"):
+    with pytest.raises(SlipError, match=r"Nothing can listen on 192\.0\.2\.1"):
         supervise.begin(home, Wanted("192.0.2.1", 9))
     simulate.start().stop()
     assert not proof.exists()
