@@ -4,15 +4,19 @@ Run as `python -I confine.py LIMITS PROGRAM ARGUMENT…`, with `LIMITS` as JSON;
 instead prints what this platform cannot limit. Nothing here can be undone by the program: resource
 limits are hard ones, the network is a namespace without any, what may be read and written is held
 by Landlock (https://docs.kernel.org/userspace-api/landlock.html), and all that it starts ends with
-it, since it is the first process of a namespace of its own.
+it, since it is the first process of a namespace of its own. A socket in the file system, such as
+that of the user's service manager, is neither a file nor of a network: so no socket is made at all
+(https://docs.kernel.org/userspace-api/seccomp_filter.html).
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import signal
+import struct
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,6 +28,18 @@ PARENT_DEATH_SIGNAL = 1  # linux/prctl.h
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 LIBRARIES = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
 FILES_ABI = 3  # of Landlock: the first that holds truncating back as well
+
+# Of linux/audit.h, and asm/unistd.h: socket, add_key, request_key, keyctl, io_uring_setup (which
+# makes sockets, too). Another machine's are not known here.
+CALLS = {
+    "x86_64": (0xC000003E, (41, 248, 249, 250, 425)),
+    "aarch64": (0xC00000B7, (198, 217, 218, 219, 425)),
+}
+X32 = 0x40000000  # the bit by which x86_64 numbers the same calls once more
+NO_NEW_RIGHTS, SET_FILTER, FILTER = 38, 22, 2  # linux/prctl.h, linux/seccomp.h
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # linux/bpf_common.h
+NUMBER, MACHINE = 0, 4  # where linux/seccomp.h has them in what a filter is told
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x80000000
 
 
 def resources(limits: Mapping[str, Any]) -> None:
@@ -88,9 +104,39 @@ def files(limits: Mapping[str, Any]) -> None:
         rules.restrict()
 
 
+def calls(_limits: Mapping[str, Any]) -> None:
+    """No socket is made, no key of the user's is read; also by what the program starts.
+
+    Raises:
+        OSError: The kernel cannot, or the calls of this machine are not known.
+    """
+    if sys.platform != "linux" or os.uname().machine not in CALLS:
+        raise OSError(f"system calls are filtered on Linux alone, on {' and '.join(CALLS)}")
+    architecture, refused = CALLS[os.uname().machine]
+    count = len(refused)
+    steps = [
+        (LOAD, 0, 0, MACHINE),
+        (EQUAL, 1, 0, architecture),  # (what, steps to skip if so, if not, value)
+        (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, count + 1, 0, X32),
+        *((EQUAL, count - at, 0, number) for at, number in enumerate(refused)),
+        (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, REFUSE),
+    ]
+    program = b"".join(struct.pack("=HBBI", *step) for step in steps)
+    kept = ctypes.create_string_buffer(program, len(program))
+    told = ctypes.create_string_buffer(struct.pack("HP", len(steps), ctypes.addressof(kept)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for asked in ((NO_NEW_RIGHTS, 1, 0, 0, 0), (SET_FILTER, FILTER, ctypes.addressof(told), 0, 0)):
+        if libc.prctl(*map(ctypes.c_ulong, asked)):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 STEPS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "files": files,
     "network": network,
+    "sockets": calls,
     "processor time and memory": resources,
 }
 """What is limited, in this order: after `network` the next process is the first of its namespace,

@@ -62,6 +62,35 @@ def test_nothing_outside_its_folder_is_read_or_written(tmp_path: Path) -> None:
 
 
 @held
+@pytest.mark.parametrize("kind", ["AF_UNIX", "AF_INET", "AF_NETLINK"])
+def test_no_socket_is_made(kind: str, tmp_path: Path) -> None:
+    """By one in the file system a service manager would start whatever it is told to."""
+    import socket
+
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        ended = run(f"import socket; socket.socket(socket.{kind}).connect({path!r})")
+    assert (ended.status, ended.output) == (1, "")
+    assert "PermissionError" in ended.errors
+
+
+@held
+def test_programs_may_use_what_asyncio_needs() -> None:
+    """Pairs of sockets, threads, processes."""
+    program = (
+        "import asyncio, subprocess, sys\n"
+        "async def main():\n"
+        "    await asyncio.to_thread(print, 'thread', flush=True)\n"
+        "    made = await asyncio.create_subprocess_exec(sys.executable, '-c', 'print(1)')\n"
+        "    await made.wait()\n"
+        "asyncio.run(main())"
+    )
+    assert run(program) == Ended(0, "thread\n1\n", "", "")
+
+
+@held
 def test_there_is_no_network() -> None:
     """Not even loopback."""
     import socket
