@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.xdist_group("examples")
 @pytest.mark.skipif(sys.platform == "win32", reason="they are written for a shell of POSIX's")
 @pytest.mark.parametrize("example", TESTED, ids=[example.name for example in TESTED])
-def test_an_example_works(example: Example, folder: Path) -> None:
+def test_an_example_works(example: Example, folder: Path, unmeasured: None) -> None:
     """It ends with the status that it says, where the blocks before it were followed."""
     environment = os.environ | {
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
