@@ -18,6 +18,9 @@ BENCHMARK = "slipstream-benchmark"
 """One at a time where the limit is 1, which it is on the server of `slip up`. A team chooses for
 its own: `prefect gcl create slipstream-benchmark --limit 1`."""
 
+LEASE_SECONDS = 60
+"""How long one that was killed still has its turn: the least that Prefect takes."""
+
 
 @asynccontextmanager
 async def one_benchmark() -> AsyncIterator[None]:
@@ -32,7 +35,9 @@ async def one_benchmark() -> AsyncIterator[None]:
         return
     if server.is_ours(paths.home(), address):
         await _made()
-    async with concurrency(BENCHMARK, occupy=1, raise_on_lease_renewal_failure=False):
+    async with concurrency(
+        BENCHMARK, occupy=1, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False
+    ):
         yield
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from prefect import flow, get_client, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterEndTime,
@@ -17,7 +15,6 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES
-from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from pydantic import BaseModel, Field
 
@@ -42,8 +39,6 @@ STEP_SECONDS = 3600
 TAG = "slipstream-maintain"
 FLOW_RUNS = "flow runs"
 """The step that is Prefect's own."""
-AT_ONCE = 200
-"""Flow runs that are asked for together: as many as the server gives."""
 
 
 class MaintainParameters(BaseModel):
@@ -99,11 +94,11 @@ async def remove_flow_runs(days: float, dry_run: bool) -> Outcome:
         end_time=FlowRunFilterEndTime.model_validate({"before_": ended}),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES))),
     )
-    async with get_client() as client:
-        if dry_run:
+    if dry_run:
+        async with get_client() as client:
             removed = await client.count_flow_runs(flow_run_filter=old)
-        else:
-            removed = await _removed(client, old)
+    else:
+        removed = await asyncio.to_thread(_removed, str(PREFECT_API_URL.value()), old)
     return Outcome(removed, 0, counted(removed, "flow run"))
 
 
@@ -143,14 +138,15 @@ async def maintain(parameters: MaintainParameters) -> list[dict[str, object]]:
     return rows
 
 
-async def _removed(client: PrefectClient, old: FlowRunFilter) -> int:
+def _removed(address: str, old: FlowRunFilter) -> int:
+    """Remove them, as many at once as the server lets: one by one each takes a second."""
     removed = 0
-    while found := await client.read_flow_runs(flow_run_filter=old, limit=AT_ONCE):
-        for run in found:
-            with suppress(ObjectNotFound):  # somebody else was first
-                await client.delete_flow_run(run.id)
-        removed += len(found)
-    return removed
+    wanted = {"flow_runs": old.model_dump(mode="json")}
+    while answer := server.post(f"{address}/flow_runs/bulk_delete", wanted):
+        if not answer["deleted"]:
+            return removed
+        removed += len(answer["deleted"])
+    raise SlipError("Prefect's server does not remove old flow runs; `slip status` tells of it.")
 
 
 async def _tried(name: str, work: Awaitable[Outcome]) -> Done:

@@ -72,6 +72,8 @@ def test_one_benchmark_at_a_time_measures_on_a_server_of_our_own(
     prefect_server: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next one waits; a limit that somebody has set stays."""
+    from prefect import get_client
+
     from slipstream.flows import limits, server
 
     monkeypatch.setattr(server, "is_ours", lambda *_: True)
@@ -87,6 +89,8 @@ def test_one_benchmark_at_a_time_measures_on_a_server_of_our_own(
             await asyncio.sleep(1)
             order.append("first")
         await waiting
+        async with get_client() as client:  # other tests share the server
+            await client.delete_global_concurrency_limit_by_name(limits.BENCHMARK)
 
     asyncio.run(work())
     assert order == ["first", "second"]
