@@ -12,6 +12,7 @@ import sys
 import threading
 
 from slipstream.flows import server
+from slipstream.flows.same_origin import guarded
 
 END_SECONDS = 3
 """For requests under way; a page in a browser keeps its connection open for ever."""
@@ -24,7 +25,7 @@ def main(host: str, port: int) -> None:
 
     served = uvicorn.Server(
         uvicorn.Config(
-            create_app(final=True),
+            guarded(create_app(final=True), host),
             host=host,
             port=port,
             log_level="warning",

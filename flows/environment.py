@@ -18,6 +18,9 @@ FOLDER = "prefect"
 START_SECONDS = 120
 """For the temporary server: its first start on a new home takes longer than Prefect's own 20 s."""
 
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Who has a turn, in files of Prefect's home: a server that is started again knows it."""
+
 
 def prepare(home: Path) -> None:
     """Set the environment for Prefect below the data folder `home`; what is set already stays.
@@ -61,6 +64,8 @@ def for_children(home: Path, api_url: str) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # A schedule that was set a moment ago is seen so soon.
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+        # In memory, as by default, a turn that is held when the server ends is never given back.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
     }
 
@@ -94,6 +99,7 @@ def _own(home: Path) -> dict[str, str]:
         "PREFECT_HOME": str(folder),
         "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1",  # else pages of every site
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "DO_NOT_TRACK": "1",
     }

@@ -182,6 +182,9 @@ def test_it_is_started_once_and_told(running: Up) -> None:
             assert path.stat().st_mode & 0o077 == 0, path
     with urllib.request.urlopen(f"{info.url}/") as page:
         assert b"<html" in page.read(4096).lower()
+    elsewhere = {"Origin": "https://elsewhere.example"}  # a page that the user's browser shows
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(urllib.request.Request(f"{info.api_url}/health", None, elsewhere))
 
     shown = json.loads(running.slip("status", "--json").stdout)
     assert shown["server"]["url"] == info.url
