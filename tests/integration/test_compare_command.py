@@ -39,7 +39,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
             identity = f"{'b' if slow else 'a'}{number:011x}"
             ttft = 50.0 * (SLOWER if slow else 1)
             cells = {
-                label: made.samples(number * 10 + place, 20, ttft * (1 + place))
+                label: made.samples(number * 10 + place, 20, ttft * (1 + place), gap=200)
                 for place, label in enumerate(("concurrency=1", "concurrency=2"))
             }
             series = ("b" if slow else "a") * 12

@@ -24,6 +24,7 @@ from slipstream.tasks.benchmarking.compare.model import (
     Severity,
     Side,
 )
+from slipstream.tasks.benchmarking.compare.pairs import Pair
 from slipstream.tasks.benchmarking.compare.read import Damaged, Run
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     Times: TypeAlias = dict[tuple[str, str, str], NDArray[np.float64]]
 
 ID_BYTES = 6
+NO_FAILURE = (
+    "No request failed on either side, and they are too few to tell a change of the error rate."
+)
+"""Told once for all cells: no failure is no finding, and in few requests no proof of anything."""
 DEFAULT = Policy()
 MARGIN = 0.7
 """How much of the chance of a false alarm is used. Tests hold theirs where noise is normal and runs
@@ -199,7 +204,7 @@ def _change(held: Held, corrected: float | None, level: float, policy: Policy) -
         severity=verdict.severity(relative) if changed and relative is not None else Severity.NONE,
         note=note,
         sizes=held.sizes,
-        primary=pair.tested,
+        primary=pair.tested and said is not Outcome.SHOWN,
     )
 
 
@@ -232,7 +237,17 @@ def _outcome(
         return Outcome.SHOWN, note
     if result is None or relative is None:
         return Outcome.CANNOT_TELL, note
-    return verdict.outcome(pair, result, relative, corrected, policy), note
+    said = verdict.outcome(pair, result, relative, corrected, policy)
+    if said is Outcome.CANNOT_TELL and not _failed(pair):
+        return Outcome.SHOWN, NO_FAILURE
+    return said, note
+
+
+def _failed(pair: Pair) -> bool:
+    """Whether a request failed; of fewer than some hundred that did not, all say the same."""
+    return pair.metric.name != "error_rate" or any(
+        figure.metric.value for figure in (*pair.base, *pair.candidate)
+    )
 
 
 def _times(runs: Sequence[Run]) -> Times:

@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     NOT_COMPARED = "not compared"
     """It has no direction, is not finite, or was withheld; the note says which."""
     SHOWN = "shown"
-    """It follows from metrics that are tested, and is not tested itself."""
+    """It follows from metrics that are tested, or no request failed, and is not tested itself."""
 
 
 class Severity(StrEnum):

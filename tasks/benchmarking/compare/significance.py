@@ -292,6 +292,9 @@ def of_cases(
     name = "McNemar's exact test" if once else "exact sign-flip test"
     half = NORMAL_95 * error
     low, high = (estimate - half, estimate + half) if error else (None, None)
+    if not changes.any():  # the deviation says nothing; what as many cases can hide does
+        share = (float(shares[:, 0].mean()), len(cases))
+        _, error, _, _, low, high, *_ = of_counts([share], [share], test=False)
     method = f"{name} of {len(cases)} cases"
     return Result(estimate, error, math.inf, p, low, high, method, None, repeated)
 

@@ -13,7 +13,7 @@ from slipstream.storage.connection import Connection
 from slipstream.storage.errors import NotFoundError, SlipError
 from slipstream.tasks.benchmarking import environment
 from slipstream.tasks.benchmarking.compare import pairs
-from slipstream.tasks.benchmarking.compare.compare import compare
+from slipstream.tasks.benchmarking.compare.compare import NO_FAILURE, compare
 from slipstream.tasks.benchmarking.compare.model import (
     Change,
     Comparison,
@@ -22,6 +22,7 @@ from slipstream.tasks.benchmarking.compare.model import (
     Severity,
 )
 from slipstream.tasks.benchmarking.compare.sides import side
+from slipstream.tasks.benchmarking.reports import view
 from tests.unit.compare import made
 
 A, B = "a" * 12, "b" * 12
@@ -201,6 +202,43 @@ def test_errors_are_a_regression_when_they_are_spread_over_runs(connection: Conn
     assert "Fisher" in found.method
 
 
+def test_no_failure_in_few_requests_is_noted_and_no_finding(connection: Connection) -> None:
+    """Neither side had one, which 15 requests prove nothing by."""
+    for place in range(3):
+        for letter in "ab":
+            cells = {CELL: made.samples(place, 5)}
+            made.run(connection, letter * 11 + f"{place}", cells, at=place, series=letter * 12)
+    comparison = between(connection, f"series:{A}", f"series:{B}")
+    assert f"chat {CELL} error_rate" not in said(comparison, Outcome.CANNOT_TELL)
+    found = said(comparison, Outcome.SHOWN)[f"chat {CELL} error_rate"]
+    assert (found.primary, found.note) == (False, NO_FAILURE)
+    assert view.methods(comparison.candidates[0])[0] == f"{found.name}: {NO_FAILURE}"
+
+
+def test_no_failure_in_many_requests_is_unchanged(connection: Connection) -> None:
+    for place in range(5):
+        for letter in "ab":
+            cells = {CELL: made.samples(place, 100)}
+            made.run(connection, letter * 11 + f"{place}", cells, at=place, series=letter * 12)
+    comparison = between(connection, f"series:{A}", f"series:{B}")
+    assert f"chat {CELL} error_rate" in said(comparison, Outcome.UNCHANGED)
+
+
+@pytest.mark.parametrize(
+    ("cases", "outcome"), [(100, Outcome.UNCHANGED), (10, Outcome.CANNOT_TELL)]
+)
+def test_cases_that_both_sides_answer_alike_are_unchanged_if_there_are_many(
+    connection: Connection, cases: int, outcome: Outcome
+) -> None:
+    """Few cases may hide a change of others; their interval says so."""
+    for place in range(3):
+        for letter in "ab":
+            run = letter * 11 + f"{place}"
+            made.judged(connection, run, [True] * cases, series=letter * 12)
+    found = said(between(connection, f"series:{A}", f"series:{B}"), outcome)
+    assert set(found) == {"chat concurrency=4 accuracy"}
+
+
 def test_what_one_side_lacks_is_new_or_gone(connection: Connection) -> None:
     made.run(connection, A, {CELL: made.samples(1)})
     made.run(connection, B, {"concurrency=8": made.samples(2)})
@@ -343,7 +381,7 @@ def test_what_else_differs_is_said(connection: Connection) -> None:
 
 def test_what_does_not_follow_is_tested_and_what_follows_is_shown(connection: Connection) -> None:
     series(connection, "a", 3)
-    series(connection, "b", 3)
+    series(connection, "b", 3, failed=1)
     comparison = between(connection, f"series:{A}", f"series:{B}")
     changes = comparison.candidates[0].changes
     tested = {(c.metric, c.statistic) for c in changes if c.primary}
