@@ -194,7 +194,12 @@ def detectable(change: Change) -> str:
     found = change.detectable
     if found is None or not math.isfinite(found):
         return "unknown"
-    return relative(found, change.unit).removeprefix("+")
+    return _seen_from(found) if change.unit != "share" else relative(found, "share")[1:]
+
+
+def _seen_from(share: float) -> str:
+    """Beyond twice as much, how much does not matter: nothing short of a collapse is seen."""
+    return f"{share:.1%}" if share <= 1 else "over 100%"
 
 
 def direction(change: Change | Trend, share: float | None) -> str:
@@ -229,7 +234,11 @@ def headline(comparison: Comparison) -> str:
 
 def methods(compared: Compared) -> list[str]:
     """By which tests it was found, and how much each could see: one sentence each."""
-    said = []
+    said = notes(
+        change
+        for change in compared.changes
+        if change.metric == "error_rate" and change.outcome is Outcome.SHOWN
+    )
     used = Counter(change.method for change in compared.changes if change.method)
     for method, count in used.most_common():
         said.append(f"{method[:1].upper()}{method[1:]} ({counted(count, 'metric')}).")
@@ -241,8 +250,9 @@ def methods(compared: Compared) -> list[str]:
     if known:
         middle = known[len(known) // 2]
         said.append(
-            f"With 80% power these runs show a change of {middle:.1%} in the median metric, of "
-            f"{known[0]:.1%} in the steadiest and of {known[-1]:.1%} in the noisiest."
+            f"With 80% power these runs show a change of {_seen_from(middle)} in the median "
+            f"metric, of {_seen_from(known[0])} in the steadiest and of {_seen_from(known[-1])} in "
+            "the noisiest."
         )
     noise = sorted(
         c.noise for c in compared.changes if c.unit != "share" and c.primary and c.noise is not None
@@ -257,6 +267,8 @@ def rules(comparison: Comparison) -> str:
     policy = comparison.policy
     tests = sum(c.p is not None for candidate in comparison.candidates for c in candidate.changes)
     other = "".join(f"; {name}: {share * 100:.3g}%" for name, share in policy.thresholds)
+    if not tests:
+        return f"A change counts from {policy.threshold * 100:.3g}% on{other}. Nothing was tested."
     return (
         f"A change counts from {policy.threshold * 100:.3g}% on{other}. All "
         f"{counted(tests, 'test')} are corrected together (Holm), so that at most "

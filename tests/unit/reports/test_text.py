@@ -52,6 +52,18 @@ def test_what_cannot_be_told_says_what_would_have_been_seen() -> None:
     assert "  chat concurrency=8 ttft p99: Too few values for this percentile." in lines
 
 
+def test_what_would_have_been_seen_is_told_up_to_twice_as_much() -> None:
+    unknown = change("a", "p50", outcome=Outcome.CANNOT_TELL)._replace(detectable=8.0)
+    lines = text.render(comparisons.comparison(unknown)).splitlines()
+    assert any(line.endswith("  over 100%") for line in lines)
+    assert any("of over 100% in the noisiest." in line for line in lines)
+
+
+def test_where_nothing_was_tested_nothing_is_said_to_be_corrected() -> None:
+    only = change("a", "p50", outcome=Outcome.NEW)._replace(p=None, p_corrected=None)
+    assert "5% on. Nothing was tested." in text.render(comparisons.comparison(only))
+
+
 def test_a_note_of_many_metrics_is_said_once() -> None:
     many = [change("a", f"p{n}", outcome=Outcome.CANNOT_TELL, note="Few.") for n in range(9)]
     said = text.render(comparisons.comparison(*many))
