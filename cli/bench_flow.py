@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipstream.cli import cache_warm
+from slipstream.cli import cache_warm, output
 from slipstream.storage import bench, results
 from slipstream.storage.errors import SlipError
 from slipstream.tasks.benchmarking import prepare, series
@@ -38,15 +38,24 @@ def measured(home: Path, before: RunRecord | None, asked: Mapping[str, Any]) -> 
         where = {"base_url": prepare.address_of(before), "model": before.model}
     cache_warm.say_server()
     try:
-        launch.run_benchmark({**asked, **where, "run": first})
+        reports = launch.run_benchmark({**asked, **where, "run": first})
     except SlipError:
         if (found := _found(home, first, asked["repeats"])) and found[-1].state == "stopped":
             return found  # and shown
         raise
+    for report in reports:
+        if report["reused"]:
+            output.note(f"run {report['run']} is shown again: nothing has changed since")
+    if reports:
+        return _stored(home, [report["run"] for report in reports])
     return _found(home, first, asked["repeats"])
 
 
 def _found(home: Path, first: str, of: int) -> list[RunRecord]:
+    return _stored(home, [series.identity(first, number) for number in range(of)])
+
+
+def _stored(home: Path, identities: Sequence[str]) -> list[RunRecord]:
     with results.opened(home) as connection:
-        known = (bench.run(connection, series.identity(first, number)) for number in range(of))
+        known = (bench.run(connection, identity) for identity in identities)
         return [run for run in known if run]

@@ -83,6 +83,10 @@ def run(
     flow: Annotated[
         bool, typer.Option("--flow", help="Run it as a Prefect flow, which its UI then shows.")
     ] = False,
+    reuse: Annotated[
+        bool,
+        typer.Option("--reuse", help="With --flow: show a stored run where nothing has changed."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> int:
     """Measure a model server; Ctrl-C ends it and keeps what was measured.
@@ -102,6 +106,8 @@ def run(
         raise UsageError("--resume goes on with the run as it was; give no other options with it.")
     if flow and (server_command or allow_unlimited):
         raise UsageError("--server-command and --allow-unlimited do not go with --flow.")
+    if reuse and not flow:
+        raise UsageError("--reuse goes with --flow.")
     from slipstream.storage.config.load import load
     from slipstream.tasks.benchmarking import against, prepare, series
 
@@ -117,7 +123,7 @@ def run(
             asked = {"suite": suite, "benchmarks": benchmark or [], "base_url": base_url,
                      "model": model, "timeout": timeout, "tokenizer": tokenizer,
                      "processes": processes, "server_pid": server_pid, "calibrate": calibrate,
-                     "repeats": repeat, "tag": tag, **changed}  # fmt: skip
+                     "repeats": repeat, "tag": tag, "reuse": reuse, **changed}  # fmt: skip
             done = bench_flow.measured(home, before, asked)
         else:
             if before:

@@ -286,6 +286,10 @@ def test_the_command_runs_the_flow(
     assert printed.splitlines()[1].startswith("latency\tconcurrency=1\t5\t")
     assert main(["bench", "show", "flow"]) == 0
     assert capsys.readouterr().out == printed
+    assert main([*command, "--flow", "--reuse"]) == 0
+    again = capsys.readouterr()
+    assert again.out == printed
+    assert "is shown again: nothing has changed since" in again.err
     assert main(["bench", "run", "--flow", "-s", "nothing"]) == 2
     assert main(["bench", "run", "--flow", "--base-url", "http://8.8.8.8/v1"]) == 2
     assert capsys.readouterr().err.count("The mode local-only allows") == 1
