@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from slipstream.cli import bench_view, output
 from slipstream.storage import bench, bench_answers
 from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
-from slipstream.storage.bench_answers import AnswerRow
+from slipstream.storage.bench_answers import PENDING, AnswerRow
 from slipstream.storage.results import Connection
 from slipstream.tasks.benchmarking.tools.model import Layer
 
@@ -119,7 +119,7 @@ def failures(one: Scored, most: int | None) -> None:
     wrong: dict[str, list[AnswerRow]] = {}
     asked: dict[str, int] = {}
     for row in one.answers:
-        if row.layer != Layer.FAILED:
+        if row.layer not in (Layer.FAILED, PENDING):
             asked[row.case_id] = asked.get(row.case_id, 0) + 1
             if row.layer != Layer.RIGHT:
                 wrong.setdefault(row.case_id, []).append(row)

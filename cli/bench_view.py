@@ -14,14 +14,15 @@ from slipstream.storage.bench import CellRecord, MetricRow, RunRecord
 from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
 
 HEADERS = (
-    "benchmark", "load", "n", "errors", "ttft p50", "p95", "itl p50", "p95", "e2e p50", "p95",
-    "req/s", "tokens/s", "goodput", "client p95",
+    "benchmark", "load", "n", "errors", "ttft p50", "ttft p95", "itl p50", "itl p95", "e2e p50",
+    "e2e p95", "req/s", "tokens/s", "goodput", "client p95",
 )  # fmt: skip
-RIGHT = " ".join(HEADERS[2:])
+RIGHT = HEADERS[2:]
 WITHHELD = "withheld"
 FAMILIES = {"ready": "ms", "first_token": "ms", "encoding": "tokens/s", "batch": "ms"}
 STATISTICS = ("mean", "p50", "p95", "min", "max")
 LIVE, LINES = 0.2, 5.0  # seconds between two updates, in a terminal and elsewhere
+FEWEST = 20  # requests from which on outliers are told: of fewer, chance makes some
 HIGH_VARIATION = 0.3  # deviation as a share of the mean
 LATE = 0.05  # of the time to first token: what the client's own delay may be
 FIELDS = (
@@ -121,7 +122,7 @@ def cautions(cell: CellRecord, metrics: Sequence[MetricRow], told: Told) -> list
                 "measure more, or see what else the machine does."
             )
         far = found.get((name, "outliers"))
-        if far and far.value:
+        if far and far.value and far.size >= FEWEST:
             said.append(
                 f"{place}: {far.value:.0f} of {far.size} requests are outliers in {name}; they "
                 "are in the figures, --without-outliers shows them without."

@@ -69,13 +69,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], right: str = "") -> None:
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[Cell]], right: str | Sequence[str] = ""
+) -> None:
     """Print rows under headers.
 
     Args:
         headers: One for each column.
         rows: Cells; None prints as nothing.
-        right: Names of the columns that are aligned to the right, separated by spaces.
+        right: Names of the columns that are aligned to the right; in one text separated by
+            spaces.
     """
     texts = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
     if not is_terminal():
@@ -83,7 +86,8 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], right: s
             print("\t".join(row))
         return
     widths = [max(map(len, column)) for column in zip(headers, *texts, strict=True)]
-    to_right = [header in right.split() for header in headers]
+    named = right.split() if isinstance(right, str) else right
+    to_right = [header in named for header in headers]
     for number, row in enumerate([list(headers), *texts]):
         cells = (
             cell.rjust(width) if after else cell.ljust(width)

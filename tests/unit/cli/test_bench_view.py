@@ -25,7 +25,7 @@ def test_figures_have_as_many_digits_as_mean_something(value: float, shown: str)
 
 
 def test_there_is_nothing_to_say_of_sound_figures() -> None:
-    rows = [row("ttft", "mean", 50), row("ttft", "sd", 5), row("ttft", "outliers", 0),
+    rows = [row("ttft", "mean", 50), row("ttft", "sd", 5), row("ttft", "outliers", 1),
             row("ttft", "p50", 50), row("loop_lag", "p99", 1)]  # fmt: skip
     assert cautions(CELL, rows, GOOD) == []
 
@@ -34,7 +34,7 @@ def test_there_is_nothing_to_say_of_sound_figures() -> None:
     ("rows", "told", "words"),
     [
         ([row("e2e", "mean", 50), row("e2e", "sd", 30)], GOOD, "e2e varies much (deviation 60%"),
-        ([row("ttft", "outliers", 3)], GOOD, "3 of 10 requests are outliers in ttft"),
+        ([row("ttft", "outliers", 3, 20)], GOOD, "3 of 20 requests are outliers in ttft"),
         ([row("ttft", "p50", 50), row("loop_lag", "p99", 9)], GOOD, "late itself (p99 9.0 ms)"),
         ([], Told({"estimate"}, 0, 0), "tokens were estimated"),
         ([], Told({"tokenizer"}, 0, 0), "counted by a tokenizer"),
