@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstream.storage.errors import UsageError
 
+OBJECT = re.compile(r"a valid dictionary( or instance of \w+)?")  # in the validator's words
 LARGEST = 16 * 1024 * 1024  # bytes of a file
 Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -102,7 +104,10 @@ def _first(value: Any, error: ValidationError) -> tuple[str, str]:
     A place that may hold several things is reported once for each; the longest path is that of
     the kind that was meant.
     """
-    found = [(_place(value, e["loc"], e["type"]), e["msg"]) for e in error.errors()]
+    found = [
+        (_place(value, e["loc"], e["type"]), OBJECT.sub("an object", e["msg"]))
+        for e in error.errors()
+    ]
     first = found[0][0]
     return max((f for f in found if f[0].startswith(first)), key=lambda f: len(f[0]))
 

@@ -66,6 +66,10 @@ def metrics_csv(connection: Connection, run: RunRecord) -> Iterator[str]:
             yield _line([cell.benchmark, cell.label, cell.withheld, *row])
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def from_json(connection: Connection, text: str, where: str) -> RunRecord:
     """Store a run that was exported; all of it or nothing.
 
@@ -78,7 +82,7 @@ def from_json(connection: Connection, text: str, where: str) -> RunRecord:
         UsageError: It is none, of a newer format, or stored already.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
         if value["format"] > FORMAT:
             raise UsageError(f"{where} was exported by a newer Slipstream; install that.")
         told = value["run"] | {"suite_json": json.dumps(value["run"]["suite_json"])}

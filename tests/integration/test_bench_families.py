@@ -34,6 +34,7 @@ from slipstream.tasks.benchmarking.simulate.settings import Settings
 from slipstream.tasks.benchmarking.start import CannotUnload, Command
 from slipstream.tasks.benchmarking.suite import Suite
 from slipstream.tasks.benchmarking.target import Server, Target
+from tests.unit.compare import made
 
 FUNCTIONS = """
 import os, time
@@ -330,6 +331,19 @@ def test_a_run_with_code_is_not_resumed_whoever_brought_it(
         export.from_json(connection, told, "file")
     with pytest.raises(UsageError, match="runs code of its suite and is not resumed"):
         asyncio.run(runs.measure(home, run, how))
+
+
+@pytest.mark.parametrize("figure", ["NaN", "Infinity"])
+def test_a_run_with_a_figure_that_is_no_number_is_not_imported(home: Path, figure: str) -> None:
+    """Nothing of it is kept."""
+    with closing(database.connect(home)) as connection:
+        run = made.run(connection, "a" * 12, {"concurrency=1": made.samples(1, 3)})
+        told = export.to_json(connection, run, samples=False)
+        told["cells"][0]["metrics"][0]["value"] = float(figure)
+        bench.delete(connection, run.id)
+        with pytest.raises(UsageError, match="file is not a run that"):
+            export.from_json(connection, json.dumps(told), "file")
+        assert bench.run(connection, run.id) is None
 
 
 def test_more_client_processes_are_tried_while_cores_allow(home: Path, server: Simulated) -> None:

@@ -227,5 +227,5 @@ def _names(calls: Sequence[Call]) -> str:
 
 
 def _either(right: Sequence[Any]) -> str:
-    shown = " or ".join(schemas.shown(value) for value in right[:ALTERNATIVES])
+    shown = " or ".join(schemas.shown(value) for value in right[:ALTERNATIVES]) or "none"
     return f"{shown} or another" if len(right) > ALTERNATIVES else shown

@@ -207,6 +207,16 @@ def test_extra_arguments_are_wrong_unless_the_case_allows_them() -> None:
     assert verdict({}, {"limit": "x"}, extra="allow").layer is Layer.SCHEMA
 
 
+def test_an_argument_that_has_no_right_value_is_named_as_such() -> None:
+    """Some of the leaderboard's answers have one."""
+    one = case([Expected("read", {"path": ("a",), "limit": ()}, frozenset({"limit"}))])
+    found = judge(one, sent(("read", {"path": "a", "limit": 5})))
+    assert (found.layer, found.reason) == (
+        Layer.VALUE,
+        "read: the argument limit is 5; expected none.",
+    )
+
+
 def test_an_optional_argument_may_be_left_out_and_is_compared_where_it_is_not() -> None:
     one = case([expected(path="a", limit=5, optional=["limit"])])
     assert judge(one, sent(("read", {"path": "a"}))).right
