@@ -107,13 +107,21 @@ def plot(home: Path, run: RunRecord) -> bytes:
                 found = Distribution(
                     cell.benchmark, cell.label, "ttft", "ms", quantiles, edges=(), counts=()
                 )
-                lines.append((f"{cell.benchmark} {cell.label.rpartition('=')[2]}", found))
+                lines.append((_named(cell, plots.LONGEST), found))
     if not lines:
         return b""
     drawn = plots.percentiles(lines).svg
     for colour, shown in zip((plots.TEXT, plots.GRID, *plots.SERIES), COLOURS, strict=True):
         drawn = drawn.replace(colour, shown)
     return drawn.encode()
+
+
+def _named(cell: CellRecord, longest: int) -> str:
+    """A line's name, in which the load stays whole: it tells lines of one benchmark apart."""
+    load = cell.label.rpartition("=")[2]
+    room = max(longest - len(load) - 1, 1)
+    name = cell.benchmark
+    return f"{name if len(name) <= room else name[: room - 1] + '…'} {load}"
 
 
 def _markdown(run: RunRecord, found: dict[str, Any]) -> Iterator[str]:
