@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from slipstream.flows import server
+from slipstream.storage.config import endpoints
+from slipstream.storage.config.load import load
+from slipstream.storage.errors import UsageError
 from slipstream.storage.paths import config_path, make_private
 
 FOLDER = "prefect"
@@ -26,7 +30,13 @@ def prepare(home: Path) -> None:
     """Set the environment for Prefect below the data folder `home`; what is set already stays.
 
     Where `slip up` runs a server, that one is used.
+
+    Raises:
+        UsageError: The mode does not allow where `PREFECT_API_URL` leads.
+        EndpointUnavailable: Its host has no address.
     """
+    if given := os.environ.get("PREFECT_API_URL"):
+        _check(given)
     # CRITICAL: when the temporary server is stopped, its services log how they were cancelled, and
     # what failed is said by us, in a sentence. The logs of runs go to the server all the same.
     for name, value in {
@@ -39,6 +49,24 @@ def prepare(home: Path) -> None:
     if "PREFECT_API_URL" not in os.environ and (up := server.running(home)) and up.healthy:
         os.environ["PREFECT_API_URL"] = up.api_url
     spare_loopback()
+
+
+def _check(api_url: str) -> None:
+    """Refuse to send logs and artifacts where the mode lets nothing go."""
+    mode = load().config.mode
+    try:
+        parts = urlsplit(api_url)
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError:
+        host, port = "", 0
+    if not host:
+        raise UsageError(
+            "PREFECT_API_URL is no URL; write it like http://127.0.0.1:4200/api, or unset it."
+        )
+    try:
+        endpoints.allowed(host, port, mode)
+    except UsageError as error:
+        raise UsageError(f"PREFECT_API_URL: {error}") from error
 
 
 def for_children(home: Path, api_url: str) -> dict[str, str]:

@@ -237,3 +237,28 @@ def test_modules_of_the_current_folder_are_not_imported_by_what_is_started(
         supervise.begin(home, Wanted("192.0.2.1", 9))
     simulate.start().stop()
     assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "mode", "said"),
+    [
+        ("https://8.8.8.8/api", "local-only", "loopback and private addresses alone"),
+        ("http://10.0.0.7:4200/api", "air-gapped", "loopback alone"),
+        ("http://prefect.example:4200/api", "air-gapped", "loopback alone"),
+        ("nothing", "burst", "no URL"),
+        ("http://127.0.0.1:4200/api", "air-gapped", ""),
+        ("http://10.0.0.7:4200/api", "local-only", ""),
+        ("https://8.8.8.8/api", "burst", ""),
+    ],
+)
+def test_flows_go_to_no_server_that_the_mode_does_not_allow(
+    url: str, mode: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their logs and artifacts would, too."""
+    monkeypatch.setattr(os, "environ", os.environ | {"PREFECT_API_URL": url})
+    monkeypatch.setenv("SLIPSTREAM_MODE", mode)
+    if said:
+        with pytest.raises(UsageError, match=f"^PREFECT_API_URL.*{said}"):
+            environment.prepare(home)
+    else:
+        environment.prepare(home)
