@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 ID_BYTES = 6
 NO_FAILURE = (
-    "No request failed on either side, and they are too few to tell a change of the error rate."
+    "No request failed on either side; these are too few requests, or too few runs, to tell a "
+    "change of the error rate."
 )
-"""Told once for all cells: no failure is no finding, and in few requests no proof of anything."""
+"""Told once for all cells: no failure is no finding, and in few requests no proof either."""
 DEFAULT = Policy()
 MARGIN = 0.7
 """How much of the chance of a false alarm is used. Tests hold theirs where noise is normal and runs
