@@ -296,9 +296,7 @@ def test_every_setting_has_a_description_and_numbers_have_bounds() -> None:
     """A setting that was added without them would be missing in the documentation."""
     flat = flatten(DEFAULTS)
     assert set(flat) <= set(DESCRIPTIONS)
-    numbers = {
-        k for k, v in flat.items() if isinstance(v, int | float) and not isinstance(v, bool)
-    }
+    numbers = {k for k, v in flat.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     assert numbers == set(BOUNDS)
 
 
