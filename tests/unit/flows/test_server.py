@@ -152,6 +152,7 @@ def test_nothing_of_a_users_own_prefect_reaches_what_is_started(
     assert "PREFECT_API_KEY" not in made
     assert made["NO_PROXY"] == "a.example,127.0.0.1,localhost,::1"
     assert made["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert made["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] == environment.LEASES
     assert made["PREFECT_HOME"].startswith(str(home))
     assert Path(made["PREFECT_API_SSL_CERT_FILE"]).read_text().count("BEGIN") == 1
 
