@@ -42,7 +42,7 @@ def summarize_flow(
         UsageError: An option is wrong.
         StorageError: The data folder, where Prefect keeps its own, cannot be made.
     """
-    from slipstream.flows import environment
+    from slipstream.flows import environment, launch
     from slipstream.tasks.summarization.files import find_logs, within_session
 
     check_profile(profile)
@@ -53,9 +53,10 @@ def summarize_flow(
     if "-" in paths:
         raise UsageError("--flow reads files, not standard input.")
     find_logs(paths)  # a wrong path is said at once, not after the server's start
-    environment.prepare(home())
+    environment.settle(home())
     if not os.environ.get("PREFECT_API_URL"):
         output.note("no Prefect server is set; a temporary one is started for this run.")
+        launch.begin()
     from slipstream.flows.summarize_output import SummarizeParameters, summarize_output
 
     parameters = SummarizeParameters.model_validate(

@@ -1,12 +1,13 @@
 """Prefect's settings for everything that Slipstream runs: a home of its own, no telemetry.
 
-Call `prepare` before the first import of Prefect: it reads its settings once. A user's own Prefect
+Call `settle`, which imports Prefect: it reads its settings once. A user's own Prefect
 profile is neither used nor changed; `PREFECT_API_URL` in the environment is used, because it says
 which server is meant, and before the one that `slip up` runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +50,26 @@ def prepare(home: Path) -> None:
     if "PREFECT_API_URL" not in os.environ and (up := server.running(home)) and up.healthy:
         os.environ["PREFECT_API_URL"] = up.api_url
     spare_loopback()
+
+
+def settle(home: Path) -> None:
+    """Prepare, and import Prefect, which settles its settings.
+
+    Raises:
+        SlipError: As `prepare` says.
+    """
+    prepare(home)
+    with own_folder(home):
+        import prefect.main  # noqa: F401
+
+
+def own_folder(home: Path) -> contextlib.chdir[Path]:
+    """Makes Prefect's home the current folder, while Prefect is imported or its server started.
+
+    It reads `.env`, `prefect.toml` and `pyproject.toml` of the current folder, which may be
+    anybody's repository: those could have it send the logs of runs elsewhere, or run code.
+    """
+    return contextlib.chdir(make_private(home / FOLDER))
 
 
 def _check(api_url: str) -> None:

@@ -61,7 +61,7 @@ def reach(folder: Path) -> str:
     Raises:
         SlipError: That of `slip up` does not answer.
     """
-    environment.prepare(folder)
+    environment.settle(folder)
     address = os.environ.get("PREFECT_API_URL", "")
     if not address and server.running(folder):
         raise SlipError(
@@ -72,7 +72,7 @@ def reach(folder: Path) -> str:
 
 
 def begin() -> float:
-    """Start the temporary server where one is needed; the seconds that took, imports included."""
+    """Start the temporary server where one is needed; the seconds that took."""
     started = time.monotonic()
     _serve_past_interrupts()
     return time.monotonic() - started
@@ -110,7 +110,8 @@ def run_warm(parameters: Mapping[str, Any]) -> dict[str, Any]:
         SlipError: As the flow says.
         ValueError: A parameter is wrong.
     """
-    environment.prepare(home())
+    environment.settle(home())
+    _serve_past_interrupts()
     from slipstream.flows.warm_cache import WarmParameters, warm_cache
 
     return asyncio.run(warm_cache(WarmParameters.model_validate(parameters)))
@@ -129,7 +130,8 @@ def run_invalidate(parameters: Mapping[str, Any]) -> dict[str, Any]:
         SlipError: As the flow says.
         ValueError: A parameter is wrong.
     """
-    environment.prepare(home())
+    environment.settle(home())
+    _serve_past_interrupts()
     from slipstream.flows.invalidate_cache import InvalidateParameters, invalidate_cache
 
     return asyncio.run(invalidate_cache(InvalidateParameters.model_validate(parameters)))
@@ -148,7 +150,7 @@ def run_benchmark(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         SlipError: As the flow says.
         ValueError: A parameter is wrong.
     """
-    environment.prepare(home())
+    environment.settle(home())
     _serve_past_interrupts()
     from prefect.exceptions import CancelledRun
 
@@ -175,7 +177,7 @@ def _serve_past_interrupts() -> None:
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with get_client(sync_client=True):
+        with environment.own_folder(home()), get_client(sync_client=True):
             pass
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
