@@ -58,7 +58,7 @@ def ab(
     from slipstream.storage import results
     from slipstream.storage.config.load import load
     from slipstream.tasks.benchmarking import ab as order
-    from slipstream.tasks.benchmarking import against, prepare, series
+    from slipstream.tasks.benchmarking import against, prepare, series, target
     from slipstream.tasks.benchmarking.compare.sides import side as side_of
     from slipstream.tasks.benchmarking.reports import view
 
@@ -74,6 +74,7 @@ def ab(
     sides, names = [], []
     for url, side in zip((base_url, candidate_url), SIDES, strict=True):
         how = prepare.options_for(config, url, model or config.bench.model, timeout, tokenizer)
+        target.look(how.target, how.model, how.load_seconds)  # before the other one is measured
         name = f"{tag}-{side}" if tag else ""
         if name:
             series.check_tag(name, repeat)

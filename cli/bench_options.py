@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from slipstream.cli import output
 from slipstream.storage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,4 +109,7 @@ def planned(suite: str, benchmarks: list[str] | None, changed: dict[str, Any]) -
     from slipstream.tasks.benchmarking import suite as suites
 
     plan = suites.selected(suites.load(suite or load().config.bench.suite), benchmarks or [])
+    asked = [benchmark.name for benchmark in plan.benchmarks if benchmark.cases]
+    if asked and "iterations" in changed:
+        output.note(f"{', '.join(asked)}: each case is asked as often as `repeats` says, not -n")
     return suites.changed(plan, changed) if changed else plan

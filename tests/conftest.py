@@ -14,10 +14,12 @@ import psycopg
 import pytest
 import redis
 
+from slipstream.cli.main import main
 from slipstream.storage import database, postgres, redis_client
 from slipstream.storage.connection import Connection
 from slipstream.storage.redis_client import Client
 from tests import servers
+from tests.here import Here
 
 # A shell starts what runs in the background so that it ignores these, and every command that a test
 # interrupts would inherit it.
@@ -127,6 +129,19 @@ def results_connection(request: pytest.FixtureRequest, home: Path) -> Iterator[C
         closing(postgres.connect(url, "local-only")) as found,
     ):
         yield found
+
+
+@pytest.fixture
+def here(home: Path, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Runs `slip` in this process, which has imported all it needs."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        status = main(list(arguments))
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, said.out, said.err)
+
+    return run
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,29 +24,12 @@ from slipstream.tasks.benchmarking.faults import MEANINGS, Fault
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.settings import ErrorKind, Settings
 from tests.conftest import Slip
+from tests.here import Here, table
 from tests.raw_server import saying
 
 Floats = NDArray[np.float64]
-Here = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = ["-s", "smoke", "-b", "latency", "--output-tokens", "6", "--warmup", "0", "--no-calibrate"]
 FAST = Settings(ttft_ms=2, itl_ms=0.5)
-
-
-@pytest.fixture
-def here(home: Path, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Runs `slip` in this process, which has imported all it needs."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        status = main(list(arguments))
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, said.out, said.err)
-
-    return run
-
-
-def table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 GOES_ON = {

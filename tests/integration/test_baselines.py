@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import signal
 import subprocess
@@ -15,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from slipstream.cli.main import main
 from slipstream.storage import bench, bench_baselines, results
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.process import Simulated
 from slipstream.tasks.benchmarking.simulate.settings import ErrorKind, Settings
+from tests.here import Here, table
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = ("-s", "smoke", "-b", "latency", "-n", "4", "--warmup", "0", "--output-tokens", "3",
          "--no-calibrate")  # fmt: skip
 FAST = Settings(ttft_ms=20, itl_ms=1, memory_mb=100)
@@ -37,23 +34,6 @@ def server() -> Iterator[Simulated]:
 def slower() -> Iterator[Simulated]:
     with process.start(FAST._replace(ttft_ms=200)) as running:
         yield running
-
-
-@pytest.fixture
-def here(home: Path, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Runs `slip` in this process, which has imported all it needs."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        status = main(list(arguments))
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, said.out, said.err)
-
-    return run
-
-
-def table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 def listed(here: Here) -> list[dict[str, Any]]:

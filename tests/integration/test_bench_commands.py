@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import signal
@@ -17,16 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slipstream.cli.main import main
 from slipstream.storage import database
 from slipstream.storage.config.settings import DEFAULTS
 from slipstream.tasks.benchmarking import calibrate
 from slipstream.tasks.benchmarking.simulate import process
 from slipstream.tasks.benchmarking.simulate.process import Simulated
 from slipstream.tasks.benchmarking.simulate.settings import Settings
+from tests.here import Here, table
 
 Slip = Callable[..., subprocess.CompletedProcess[str]]
-Here = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = ["-s", "smoke", "-b", "latency", "-n", "12", "--output-tokens", "4", "--no-calibrate"]
 
 
@@ -34,23 +31,6 @@ QUICK = ["-s", "smoke", "-b", "latency", "-n", "12", "--output-tokens", "4", "--
 def server() -> Iterator[Simulated]:
     with process.start(Settings(ttft_ms=3, itl_ms=0.5)) as running:
         yield running
-
-
-@pytest.fixture
-def here(home: Path, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Runs `slip` in this process, which has imported all it needs."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        status = main(list(arguments))
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, said.out, said.err)
-
-    return run
-
-
-def table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 def test_run_alone_measures_the_simulated_server(home: Path, slip: Slip) -> None:

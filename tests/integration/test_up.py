@@ -319,6 +319,7 @@ def test_what_runs_is_cancelled_when_it_is_ended(running: Up) -> None:
 def test_a_newer_database_of_prefects_is_said(running: Up) -> None:
     """And nothing is left running."""
     database = running.home / "prefect" / "prefect.db"
+    running.slip("down", "--cancel")
     assert server.running(running.home) is None
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'fffffffffff1'")

@@ -214,10 +214,19 @@ def _calls() -> Iterator[str]:
     for room in ("cli", "flows", "tasks"):
         for path in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if isinstance(node, ast.Call) and _is_of_keys(node.func):
                     first = node.args[0] if node.args else None
-                    if node.func.attr in ("artefact", "key") and isinstance(first, ast.Constant):
+                    if isinstance(first, ast.Constant):
                         yield str(first.value)
+
+
+def _is_of_keys(function: ast.expr) -> bool:
+    return (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "keys"
+        and function.attr in ("artefact", "key")
+    )
 
 
 def _producers() -> dict[str, list[Callable[..., object]]]:
