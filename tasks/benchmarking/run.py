@@ -222,7 +222,7 @@ async def _measure(
             overhead = await asyncio.to_thread(_overhead, options, server, cell)
             cases = asked.get(cell.benchmark.name)
             if cases:
-                cell = cases.planned(cell)
+                cell = judging.planned(cell, cases)
             record = keep.record(cell, known.get(cell.position), withheld, cases)
             record = bench.save_cell(connection, run.id, record)
             watcher.begun(cell, len(todo))
@@ -249,7 +249,7 @@ async def _measure(
                     )  # fmt: skip
                     ended = await measuring.run(started, stop)
                     if cases:
-                        await asyncio.to_thread(_settled, home, record.id, cases, stop)
+                        await asyncio.to_thread(judging.settle, home, record.id, cases, stop.is_set)
             except SlipError as error:
                 if not (cell.benchmark.entry or cell.benchmark.cold):
                     raise
@@ -313,12 +313,6 @@ def _measuring(
         progress=watcher.progress,
         renew=renew,
     )
-
-
-def _settled(home: Path, cell: int, cases: judging.Asked, stop: asyncio.Event) -> None:
-    """Judge what a cell's answers still want judged; with a connection of this thread's own."""
-    with results.opened(home) as connection:
-        judging.settle(connection, cell, cases, stop.is_set)
 
 
 def _finish(

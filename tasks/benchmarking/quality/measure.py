@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from slipstream.storage.bench_answers import PENDING, AnswerRow
-from slipstream.storage.errors import UsageError
 from slipstream.tasks.benchmarking.answer import Answer
-from slipstream.tasks.benchmarking.faults import MEANINGS
 from slipstream.tasks.benchmarking.model import Sample
 from slipstream.tasks.benchmarking.quality import case as files
 from slipstream.tasks.benchmarking.quality import code, explain, sandbox
 from slipstream.tasks.benchmarking.quality.case import CodeTask, ExplainTask
-from slipstream.tasks.benchmarking.suite import Benchmark, Cell
+from slipstream.tasks.benchmarking.suite import Benchmark
 from slipstream.tasks.benchmarking.target import Server
-from slipstream.tasks.benchmarking.tools.measure import answered
+from slipstream.tasks.benchmarking.tools.measure import CUT_OFF, answered, failure, selected
 from slipstream.tasks.benchmarking.tools.model import Layer
 
 LAYERS = {"code": code.LAYERS, "explain": explain.LAYERS}
@@ -39,11 +37,6 @@ class Asked(NamedTuple):
     repeats: int
     unlimited: bool
 
-    def planned(self, cell: Cell) -> Cell:
-        """The cell with as many requests as that makes."""
-        new = {"iterations": len(self.cases) * self.repeats}
-        return cell._replace(benchmark=cell.benchmark.model_copy(update=new))
-
     def requests(self, server: Server) -> list[Mapping[str, Any]]:
         """What differs from request to request: all tasks once, in their order."""
         del server  # all are asked alike
@@ -58,11 +51,9 @@ class Asked(NamedTuple):
         task = self.cases[place]
         layer, reason = PENDING, ""
         if not answered(sample):
-            assert sample.fault is not None
-            layer = str(Layer.FAILED)
-            reason = f"{MEANINGS[sample.fault].sentence} {sample.detail}".strip()
+            layer, reason = str(Layer.FAILED), failure(sample)
         elif sample.finish_reason == "length":
-            reason = "The answer was cut off at its most tokens."
+            reason = CUT_OFF
         wanted = task.tests if isinstance(task, CodeTask) else task.facts
         return AnswerRow(
             number=sample.number,
@@ -106,30 +97,5 @@ def asked(benchmark: Benchmark, *, unlimited: bool) -> Asked:
         sandbox.check(unlimited=unlimited)
     file, digest = files.load(benchmark.cases, benchmark.family)
     every: tuple[CodeTask | ExplainTask, ...] = tuple(file.cases)
-    for wanted, of, what in (
-        (benchmark.categories, _category, "category"),
-        (benchmark.ids, _id, "task"),
-        (benchmark.tags, _tags, "tag"),
-    ):
-        known = {name for task in file.cases for name in of(task)}
-        if unknown := [name for name in wanted if name not in known]:
-            raise UsageError(
-                f"The tasks {benchmark.cases} have no {what} {unknown[0]}; there are "
-                f"{', '.join(sorted(known))}."
-            )
-        every = tuple(task for task in every if not wanted or of(task) & set(wanted))
-    if not every:
-        raise UsageError(f"None of the tasks {benchmark.cases} is all that was asked for.")
-    return Asked(file.system, every, digest, benchmark.repeats, unlimited)
-
-
-def _category(task: CodeTask | ExplainTask) -> set[str]:
-    return {task.category}
-
-
-def _id(task: CodeTask | ExplainTask) -> set[str]:
-    return {task.id}
-
-
-def _tags(task: CodeTask | ExplainTask) -> set[str]:
-    return set(task.tags)
+    chosen = selected(benchmark, every)
+    return Asked(file.system, chosen, digest, benchmark.repeats, unlimited)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from slipstream.storage.bench_answers import AnswerRow
 from slipstream.storage.errors import UsageError
@@ -18,19 +18,39 @@ from slipstream.tasks.benchmarking.model import Sample, Source
 from slipstream.tasks.benchmarking.simulate import calls
 from slipstream.tasks.benchmarking.simulate.profiles import PROFILES
 from slipstream.tasks.benchmarking.simulate.settings import EXPECT_HEADER, Settings
-from slipstream.tasks.benchmarking.suite import Benchmark, Cell, Suite
+from slipstream.tasks.benchmarking.suite import Benchmark, Suite
 from slipstream.tasks.benchmarking.target import Server
 from slipstream.tasks.benchmarking.tools import case as files
 from slipstream.tasks.benchmarking.tools import values
 from slipstream.tasks.benchmarking.tools.model import Case, Expected, Extraction, Layer
 
 ANY = "any"  # stands for the tool where a call of whichever is right
+CUT_OFF = "The answer was cut off at its most tokens."
 UNSEEN = (
     "The prompt is too short to hold the tools: the server's chat template does not show them to "
     "the model."
 )
 MOST_CHARACTERS = 12  # of a token: of JSON and English it holds 3 to 5
 LONGEST_NAME = 50  # characters of a benchmark's name that is made of a file's
+
+
+class Choosable(Protocol):
+    """What a benchmark's settings choose by."""
+
+    @property
+    def id(self) -> str:
+        """Unique in its file."""
+
+    @property
+    def category(self) -> str:
+        """One of a few."""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Any."""
+
+
+Chosen = TypeVar("Chosen", bound=Choosable)
 
 
 class Asked(NamedTuple):
@@ -45,11 +65,6 @@ class Asked(NamedTuple):
     cases: tuple[Case, ...]
     digest: str
     repeats: int
-
-    def planned(self, cell: Cell) -> Cell:
-        """The cell with as many requests as that makes."""
-        new = {"iterations": len(self.cases) * self.repeats}
-        return cell._replace(benchmark=cell.benchmark.model_copy(update=new))
 
     def requests(self, server: Server) -> list[Mapping[str, Any]]:
         """What differs from request to request: all cases once, in their order.
@@ -72,13 +87,11 @@ class Asked(NamedTuple):
             extraction = extract(answer.calls, answer.text, case.tools)
             score, layer, reason = judge(case, extraction)
             if layer is not Layer.RIGHT and sample.finish_reason == "length":
-                reason += " The answer was cut off at its most tokens."
+                reason += f" {CUT_OFF}"
             if layer is Layer.EXTRACTION and not shown(case, sample):
                 reason += f" {UNSEEN}"
         else:
-            assert sample.fault is not None
-            score, layer = 0.0, Layer.FAILED
-            reason = f"{MEANINGS[sample.fault].sentence} {sample.detail}".strip()
+            score, layer, reason = 0.0, Layer.FAILED, failure(sample)
         return AnswerRow(
             number=sample.number,
             case_id=case.id,
@@ -128,20 +141,36 @@ def asked(benchmark: Benchmark) -> Asked:
         UsageError: There are none, or its file is not valid; the sentence says where.
     """
     file = files.load(benchmark.cases)
-    chosen = list(file.cases)
+    chosen = selected(benchmark, file.cases)
+    return Asked(chosen, file.digest, benchmark.repeats)
+
+
+def selected(benchmark: Benchmark, every: Sequence[Chosen]) -> tuple[Chosen, ...]:
+    """The cases that a benchmark's settings choose, in their order.
+
+    Raises:
+        UsageError: There are none.
+    """
+    chosen = list(every)
     for what, wanted, of in (
         ("category", benchmark.categories, lambda case: [case.category]),
         ("case", benchmark.ids, lambda case: [case.id]),
         ("tag", benchmark.tags, lambda case: case.tags),
     ):
-        known = dict.fromkeys(name for case in file.cases for name in of(case))
+        known = dict.fromkeys(name for case in every for name in of(case))
         for name in wanted:
             if name not in known:
                 raise UsageError(_unknown(f"{benchmark.cases} have no {what} {name}", list(known)))
         chosen = [case for case in chosen if not wanted or set(wanted) & set(of(case))]
     if not chosen:
         raise UsageError(f"None of the cases {benchmark.cases} is all that was asked for.")
-    return Asked(tuple(chosen), file.digest, benchmark.repeats)
+    return tuple(chosen)
+
+
+def failure(sample: Sample) -> str:
+    """Why a request has no answer that can be judged."""
+    assert sample.fault is not None
+    return f"{MEANINGS[sample.fault].sentence} {sample.detail}".strip()
 
 
 def suite_of(cases: str, changes: Mapping[str, Any]) -> Suite:

@@ -100,7 +100,8 @@ def test_what_no_case_has_is_named(file: str, chosen: dict[str, Any], sentence: 
 def test_a_benchmark_plans_a_request_for_each_case_and_repeat(file: str) -> None:
     suite = measure.suite_of(file, {"repeats": 4})
     (cell,) = cells(suite)
-    assert measure.asked(cell.benchmark).planned(cell).benchmark.iterations == 12
+    cases = measure.asked(cell.benchmark)
+    assert judging.planned(cell, cases).benchmark.iterations == 12
     assert judging.requests_of(cell) == 12
     assert (suite.name, cell.benchmark.name) == ("tools-my-cases", "my-cases")
 
